@@ -1,0 +1,1 @@
+//! Finds a data set: cached file, mirror folder, or a checked and resumable download.

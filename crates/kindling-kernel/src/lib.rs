@@ -1,0 +1,1 @@
+//! Prepares, warms and talks to the evcxr_jupyter kernel.

@@ -1,0 +1,3 @@
+//! Turns the pages of the book into doctests.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Reads a lesson page: its cells, its program, its notebook.

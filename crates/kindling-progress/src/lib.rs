@@ -1,0 +1,1 @@
+//! One progress line that updates in place, in a terminal and in a notebook.
