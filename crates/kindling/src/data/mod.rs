@@ -1,0 +1,5 @@
+//! Data sets, mini-batches and seeded random numbers.
+
+mod random;
+
+pub use random::Random;

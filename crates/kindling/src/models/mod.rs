@@ -1,0 +1,1 @@
+//! Whole models, each one file that reads like its lesson.

@@ -1,0 +1,1 @@
+//! Optimisers: gradient descent and its descendants.
