@@ -1,6 +1,11 @@
 //! What can go wrong while a file is looked for.
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use crate::DataFile;
 
 /// Why a data set is not there.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +46,7 @@ pub enum Error {
     },
 
     /// The disk is full; nothing incomplete was left under the file's name.
-    #[error("no space left to write {} ({needed} bytes needed); free some, or point KINDLING_CACHE at a larger disk", path.display())]
+    #[error("no space left to write {} (about {needed} bytes are needed); free some, or point KINDLING_CACHE at a larger disk", path.display())]
     DiskFull {
         /// The file that was being written.
         path: PathBuf,
@@ -70,3 +75,19 @@ pub enum Error {
 
 /// The result of a function that can fail with an [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// An error of the file system; a full disk is told apart, because the reader can do something about it.
+    pub(crate) fn file(path: &Path, source: io::Error, file: &DataFile) -> Self {
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull {
+                path: path.to_owned(),
+                needed: file.bytes,
+            },
+            _ => Self::File {
+                path: path.to_owned(),
+                source,
+            },
+        }
+    }
+}
