@@ -24,11 +24,11 @@ pub struct Batches {
 
 impl Batches {
     /// Takes `&Examples`, or a pair of tensors `(&inputs, &targets)` whose first dimension counts the examples.
-    pub fn new<E>(examples: E, batch_size: usize, seed: u64) -> Result<Self>
-    where
-        E: TryInto<Examples>,
-        Error: From<E::Error>,
-    {
+    pub fn new(
+        examples: impl TryInto<Examples, Error = Error>,
+        batch_size: usize,
+        seed: u64,
+    ) -> Result<Self> {
         if batch_size == 0 {
             return Err(Error::Argument(
                 "batch_size: expected at least 1, found 0".to_owned(),

@@ -145,7 +145,13 @@ mod tests {
     fn pixels_become_numbers_from_0_to_1() {
         let examples = Mnist::examples(&idx(&[1, 1, 3], &[0, 51, 255]), &idx(&[1], &[7])).unwrap();
         let pixels = examples.images.to_vec3::<f32>().unwrap().concat().concat();
-        assert!(pixels.iter().zip([0.0, 0.2, 1.0]).all(|(pixel, expected)| (pixel - expected).abs() < 1e-6), "{pixels:?}");
+        assert!(
+            pixels
+                .iter()
+                .zip([0.0, 0.2, 1.0])
+                .all(|(pixel, expected)| (pixel - expected).abs() < 1e-6),
+            "{pixels:?}"
+        );
         assert_eq!(examples.labels.to_vec1::<u32>().unwrap(), [7]);
     }
 

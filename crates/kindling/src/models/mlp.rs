@@ -1,0 +1,211 @@
+//! A multilayer perceptron with one hidden layer: the network of the lesson *Handwritten digits*.
+//!
+//! Left out: more layers, dropout and other activations.
+
+use candle_core::{DType, Device, Tensor, Var};
+
+use super::Model;
+use crate::{Error, Result, data::Random};
+
+// ANCHOR: config
+/// The sizes of an [`Mlp`]; by default those for MNIST.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MlpConfig {
+    /// How many numbers one example has, once flattened.
+    pub inputs: usize,
+    /// How many units the hidden layer has.
+    pub hidden: usize,
+    /// How many classes there are.
+    pub classes: usize,
+}
+
+impl Default for MlpConfig {
+    fn default() -> Self {
+        Self {
+            inputs: 28 * 28,
+            hidden: 128,
+            classes: 10,
+        }
+    }
+}
+// ANCHOR_END: config
+
+// ANCHOR: dense
+/// A fully connected layer: `y = x W + b`.
+#[derive(Debug, Clone)]
+pub struct Dense {
+    /// `(inputs, outputs)`.
+    pub weight: Var,
+    /// `(outputs,)`.
+    pub bias: Var,
+}
+
+impl Dense {
+    /// Weights drawn evenly from ±√(6 / (inputs + outputs)) (Glorot and Bengio, 2010), biases zero.
+    pub fn new(inputs: usize, outputs: usize, random: &mut Random) -> Result<Self> {
+        let limit = (6.0 / (inputs + outputs) as f64).sqrt();
+        let weight = Var::from_tensor(&random.uniform((inputs, outputs), -limit, limit)?)?;
+        let bias = Var::zeros(outputs, DType::F32, &Device::Cpu)?;
+        Ok(Self { weight, bias })
+    }
+
+    /// From `(batch, inputs)` to `(batch, outputs)`.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(x.matmul(&self.weight)?.broadcast_add(&self.bias)?) // (batch, outputs)
+    }
+}
+// ANCHOR_END: dense
+
+// ANCHOR: mlp
+/// Flatten, [`Dense`], ReLU, [`Dense`].
+#[derive(Debug, Clone)]
+pub struct Mlp {
+    config: MlpConfig,
+    hidden: Dense,
+    output: Dense,
+}
+
+impl Mlp {
+    /// A model with random weights; the same seed gives the same weights.
+    pub fn new(config: &MlpConfig, seed: u64) -> Result<Self> {
+        let mut random = Random::new(seed);
+        let hidden = Dense::new(config.inputs, config.hidden, &mut random)?;
+        let output = Dense::new(config.hidden, config.classes, &mut random)?;
+        Ok(Self {
+            config: *config,
+            hidden,
+            output,
+        })
+    }
+}
+
+impl Model for Mlp {
+    /// From images, such as `(batch, 28, 28)`, to logits `(batch, classes)`.
+    fn forward(&self, images: &Tensor) -> Result<Tensor> {
+        self.check(images)?;
+        let x = images.flatten_from(1)?; // (batch, inputs)
+        let x = self.hidden.forward(&x)?.relu()?; // (batch, hidden)
+        self.output.forward(&x) // (batch, classes)
+    }
+
+    fn parameters(&self) -> Vec<Var> {
+        let layers = [&self.hidden, &self.output];
+        layers
+            .iter()
+            .flat_map(|layer| [layer.weight.clone(), layer.bias.clone()])
+            .collect()
+    }
+}
+// ANCHOR_END: mlp
+
+impl Mlp {
+    fn check(&self, images: &Tensor) -> Result<()> {
+        let dims = images.dims();
+        if dims.len() >= 2 && dims[1..].iter().product::<usize>() == self.config.inputs {
+            return Ok(());
+        }
+        let expected = format!(
+            "(batch, …) with {} numbers for each example",
+            self.config.inputs
+        );
+        Err(Error::Shape {
+            what: "images".to_owned(),
+            expected,
+            found: dims.to_vec(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn small() -> Mlp {
+        Mlp::new(
+            &MlpConfig {
+                inputs: 6,
+                hidden: 4,
+                classes: 3,
+            },
+            1,
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn shapes_and_number_of_parameters() {
+        let logits = small()
+            .forward(&Tensor::ones((5, 2, 3), DType::F32, &Device::Cpu).unwrap())
+            .unwrap();
+        assert_eq!(logits.dims(), [5, 3]);
+        let digits = Mlp::new(&MlpConfig::default(), 0).unwrap();
+        let count: usize = digits
+            .parameters()
+            .iter()
+            .map(|parameter| parameter.elem_count())
+            .sum();
+        assert_eq!(count, 784 * 128 + 128 + 128 * 10 + 10);
+    }
+
+    #[test]
+    fn weights_lie_within_the_glorot_limit_and_use_its_width() {
+        let layer = Dense::new(50, 70, &mut Random::new(2)).unwrap();
+        let weights = layer
+            .weight
+            .flatten_all()
+            .unwrap()
+            .to_vec1::<f32>()
+            .unwrap();
+        let limit = (6.0_f32 / 120.0).sqrt();
+        let largest = weights
+            .iter()
+            .fold(0_f32, |most, weight| most.max(weight.abs()));
+        assert!(
+            largest <= limit && largest > 0.99 * limit,
+            "{largest} {limit}"
+        );
+        assert_eq!(layer.bias.to_vec1::<f32>().unwrap(), [0.0; 70]);
+    }
+
+    #[test]
+    fn the_forward_pass_is_the_formula() {
+        let model = small();
+        let x = Random::new(3).normal((2, 6), 0.0, 1.0).unwrap();
+        let rows = |tensor: &Tensor| tensor.to_vec2::<f32>().unwrap();
+        let (input, hidden, output) = (
+            rows(&x),
+            rows(&model.hidden.weight),
+            rows(&model.output.weight),
+        );
+        let logits = rows(&model.forward(&x).unwrap());
+        for (example, numbers) in input.iter().enumerate() {
+            let unit = |j: usize| {
+                numbers
+                    .iter()
+                    .zip(&hidden)
+                    .map(|(x, row)| x * row[j])
+                    .sum::<f32>()
+                    .max(0.0)
+            };
+            for (class, logit) in logits[example].iter().enumerate() {
+                let expected: f32 = output
+                    .iter()
+                    .enumerate()
+                    .map(|(j, row)| unit(j) * row[class])
+                    .sum();
+                assert!((expected - logit).abs() < 1e-5);
+            }
+        }
+    }
+
+    #[test]
+    fn a_wrong_shape_is_named() {
+        let error = small()
+            .forward(&Tensor::ones((5, 7), DType::F32, &Device::Cpu).unwrap())
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "images: expected shape (batch, …) with 6 numbers for each example, found [5, 7]"
+        );
+    }
+}
