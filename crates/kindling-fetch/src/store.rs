@@ -75,6 +75,15 @@ impl Store {
         }
     }
 
+    /// Asks this `course` command to download, when the program itself was built without a network stack.
+    #[must_use]
+    pub fn with_course(self, command: impl Into<PathBuf>) -> Self {
+        Self {
+            course: Some(command.into()),
+            ..self
+        }
+    }
+
     /// Where the cache keeps this file, whether it is there or not.
     #[must_use]
     pub fn path(&self, dataset: &Dataset, file: &DataFile) -> PathBuf {

@@ -128,3 +128,42 @@ fn without_any_place_the_error_says_what_to_do() {
         assert!(text.contains(part), "{part:?} missing in: {text}");
     }
 }
+
+/// Stands for the `course` command: a script that does what it would do.
+#[cfg(all(unix, not(feature = "download")))]
+fn course(folder: &std::path::Path, script: &str) -> std::path::PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let path = folder.join("course");
+    std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+#[test]
+#[cfg(all(unix, not(feature = "download")))]
+fn without_a_network_stack_the_course_command_downloads() {
+    let sample = Sample::new(1_000);
+    let (cache, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    sample.put(elsewhere.path(), &sample.packed);
+    let script = format!(
+        "[ \"$*\" = \"data fetch sample\" ] && cp -r '{}/sample' \"$KINDLING_CACHE\"",
+        elsewhere.path().display()
+    );
+    let store = Store::at(cache.path()).with_course(course(elsewhere.path(), &script));
+    let found = store.read(&sample.dataset, sample.file()).unwrap();
+    assert_eq!(
+        (found.source, found.bytes),
+        (Source::Download, sample.content.clone())
+    );
+
+    let empty = tempfile::tempdir().unwrap();
+    let store = Store::at(empty.path()).with_course(course(elsewhere.path(), "exit 3"));
+    let error = store
+        .read(&sample.dataset, sample.file())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("`data fetch sample` ended with exit status: 3"),
+        "{error}"
+    );
+}
