@@ -1,1 +1,23 @@
 //! Reads a lesson page: its cells, its program, its notebook.
+//!
+//! A page is one Markdown file. Its prose is the book's page; its `rust` fences, top to bottom, are the
+//! cells of one notebook and the statements of one program. This crate is the one place that says what a
+//! cell is; the book, the notebooks, the doctests and the checks all ask it.
+
+mod book;
+mod cell;
+mod error;
+mod front_matter;
+mod include;
+mod notebook;
+mod page;
+mod program;
+
+pub use book::Book;
+pub use cell::{Cell, CellKind, OTHER_FENCES, Tags};
+pub use error::PageError;
+pub use front_matter::{FrontMatter, Status};
+pub use include::{Resolved, resolve_includes};
+pub use notebook::{cell_metadata, notebook, notebook_path, outputs, read_notebook, to_json};
+pub use page::{Block, Page};
+pub use program::{Program, program, program_until};
