@@ -1,0 +1,527 @@
+//! What is computed from what: nodes and arrows, laid out in layers from left to right.
+
+use std::collections::HashMap;
+
+use plotters::style::RGBColor;
+
+use super::{
+    canvas::{Align, Canvas, Paint, Type},
+    figure::Figure,
+    style::{INK, LABEL_SIZE, PALETTE, TITLE_SIZE, WIDTH},
+    text,
+};
+use crate::{Error, Result};
+
+const LINE_HEIGHT: f64 = 17.0;
+const LAYER_GAP: f64 = 46.0;
+const NODE_GAP: f64 = 18.0;
+
+/// A directed graph without cycles, such as the graph of a computation.
+///
+/// Every arrow points to the right: a node stands one layer behind the last of those that it is computed from
+/// (Sugiyama, Tagawa and Toda, 1981, in small).
+///
+/// ```
+/// use kindling::plot::Graph;
+/// let figure = Graph::new("One unit")
+///     .node("x", "x\n2.0")
+///     .node("w", "w\n-3.0")
+///     .operation("product", "×")
+///     .edge("x", "product")
+///     .edge("w", "product")
+///     .draw()?;
+/// # Ok::<(), kindling::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct Graph {
+    title: String,
+    nodes: Vec<Node>,
+    edges: Vec<(String, String)>,
+}
+
+#[derive(Debug, Clone)]
+struct Node {
+    id: String,
+    label: String,
+    operation: bool,
+}
+
+/// A node, or a bend of an arrow that passes a layer, with its place.
+#[derive(Debug, Clone)]
+struct Item {
+    node: Option<usize>,
+    layer: usize,
+    size: (f64, f64),
+    x: f64,
+    y: f64,
+}
+
+impl Graph {
+    /// A graph without nodes.
+    pub fn new(title: impl Into<String>) -> Self {
+        Self {
+            title: title.into(),
+            nodes: Vec::new(),
+            edges: Vec::new(),
+        }
+    }
+
+    /// Adds a node in a box. A line break in the label starts a new line.
+    pub fn node(mut self, id: impl ToString, label: impl Into<String>) -> Self {
+        self.nodes.push(Node {
+            id: id.to_string(),
+            label: label.into(),
+            operation: false,
+        });
+        self
+    }
+
+    /// Adds a node in a coloured oval, for what computes rather than what is computed.
+    pub fn operation(mut self, id: impl ToString, label: impl Into<String>) -> Self {
+        self.nodes.push(Node {
+            id: id.to_string(),
+            label: label.into(),
+            operation: true,
+        });
+        self
+    }
+
+    /// Adds an arrow between two nodes, which may be added later.
+    pub fn edge(mut self, from: impl ToString, to: impl ToString) -> Self {
+        self.edges.push((from.to_string(), to.to_string()));
+        self
+    }
+
+    /// Draws the figure; it is as high as the graph needs, and shrunk when it is wider than the page.
+    pub fn draw(&self) -> Result<Figure> {
+        let edges = self.checked()?;
+        let layers = self.layers(&edges)?;
+        let mut plan = Plan::new(self, &edges, &layers);
+        plan.order();
+        plan.place();
+        Ok(self.ink(&plan))
+    }
+
+    /// The edges as pairs of node numbers.
+    fn checked(&self) -> Result<Vec<(usize, usize)>> {
+        let fail = |problem: String| Err(Error::Plot(format!("graph {:?}: {problem}", self.title)));
+        if self.nodes.is_empty() || self.nodes.len() > 300 {
+            return fail(format!(
+                "expected 1 to 300 nodes, found {}; add nodes with .node(id, label)",
+                self.nodes.len()
+            ));
+        }
+        let mut numbers = HashMap::new();
+        for (number, node) in self.nodes.iter().enumerate() {
+            if numbers.insert(node.id.as_str(), number).is_some() {
+                return fail(format!(
+                    "two nodes have the id {:?}; give each its own",
+                    node.id
+                ));
+            }
+        }
+        let mut edges = Vec::new();
+        for (from, to) in &self.edges {
+            match (numbers.get(from.as_str()), numbers.get(to.as_str())) {
+                (Some(&from), Some(&to)) => edges.push((from, to)),
+                (from_number, _) => {
+                    let missing = if from_number.is_none() { from } else { to };
+                    return fail(format!(
+                        "the edge {from:?} → {to:?} names a node {missing:?} that does not exist; add it with .node({missing:?}, label)"
+                    ));
+                }
+            }
+        }
+        Ok(edges)
+    }
+
+    /// The layer of each node: the longest way to it.
+    fn layers(&self, edges: &[(usize, usize)]) -> Result<Vec<usize>> {
+        let mut waiting = vec![0; self.nodes.len()];
+        edges.iter().for_each(|&(_, to)| waiting[to] += 1);
+        let mut ready: Vec<usize> = (0..self.nodes.len())
+            .filter(|&node| waiting[node] == 0)
+            .collect();
+        let mut layers = vec![0; self.nodes.len()];
+        let mut done = 0;
+        while let Some(node) = ready.pop() {
+            done += 1;
+            for &(_, to) in edges.iter().filter(|(from, _)| *from == node) {
+                layers[to] = layers[to].max(layers[node] + 1);
+                waiting[to] -= 1;
+                if waiting[to] == 0 {
+                    ready.push(to);
+                }
+            }
+        }
+        if done < self.nodes.len() {
+            let node = waiting.iter().position(|&count| count > 0).unwrap_or(0);
+            let id = &self.nodes[node].id;
+            return Err(Error::Plot(format!(
+                "graph {:?}: node {id:?} is on, or behind, a cycle, expected arrows that never lead back",
+                self.title
+            )));
+        }
+        // What nothing is computed into stands right before its first use, so that its arrows are short.
+        for node in (0..self.nodes.len()).filter(|&node| edges.iter().all(|&(_, to)| to != node)) {
+            let first_use = edges
+                .iter()
+                .filter(|(from, _)| *from == node)
+                .map(|&(_, to)| layers[to])
+                .min();
+            layers[node] = first_use.map_or(0, |layer| layer - 1);
+        }
+        Ok(layers)
+    }
+
+    fn ink(&self, plan: &Plan) -> Figure {
+        let bounds = |place: fn(&Item) -> f64, size: fn(&Item) -> f64| {
+            let low = plan
+                .items
+                .iter()
+                .map(|item| place(item) - size(item) / 2.0)
+                .fold(f64::INFINITY, f64::min);
+            let high = plan
+                .items
+                .iter()
+                .map(|item| place(item) + size(item) / 2.0)
+                .fold(f64::NEG_INFINITY, f64::max);
+            (low, high)
+        };
+        let ((left, right), (top, bottom)) = (
+            bounds(|item| item.x, |item| item.size.0),
+            bounds(|item| item.y, |item| item.size.1),
+        );
+        let head = if self.title.is_empty() { 12.0 } else { 44.0 };
+        let width = WIDTH.max(right - left + 24.0);
+        let shift = ((width - (right - left)) / 2.0 - left, head - top);
+        let mut canvas = Canvas::new(width, bottom - top + head + 12.0);
+        canvas.text(
+            (12.0, 24.0),
+            &self.title,
+            Type {
+                bold: true,
+                ..Type::new(TITLE_SIZE, Align::Start)
+            },
+        );
+        for way in &plan.ways {
+            arrow(&mut canvas, plan, way, shift);
+        }
+        for item in &plan.items {
+            if let Some(node) = item.node {
+                self.nodes[node].ink(&mut canvas, item, shift);
+            }
+        }
+        canvas.finish(&self.title)
+    }
+}
+
+impl Node {
+    fn size(&self) -> (f64, f64) {
+        let wide = self
+            .label
+            .lines()
+            .map(|line| text::width(line, LABEL_SIZE))
+            .fold(0.0, f64::max);
+        let high = LINE_HEIGHT * self.label.lines().count().max(1) as f64;
+        ((wide + 22.0).max(36.0), high + 13.0)
+    }
+
+    fn ink(&self, canvas: &mut Canvas, item: &Item, shift: (f64, f64)) {
+        let (wide, high) = item.size;
+        let (x, y) = (item.x + shift.0, item.y + shift.1);
+        let color: RGBColor = if self.operation {
+            PALETTE[1]
+        } else {
+            PALETTE[0]
+        };
+        let round = if self.operation { high / 2.0 } else { 5.0 };
+        canvas.rectangle(
+            (x - wide / 2.0, y - high / 2.0),
+            (wide, high),
+            round,
+            Some(Paint(color, 0.13)),
+            Some((Paint::solid(color), 1.5)),
+        );
+        let lines: Vec<&str> = self.label.lines().collect();
+        for (index, line) in lines.iter().enumerate() {
+            let below =
+                (index as f64 - (lines.len() as f64 - 1.0) / 2.0) * LINE_HEIGHT + LABEL_SIZE * 0.36;
+            let face = Type {
+                bold: index == 0 && lines.len() > 1 || self.operation,
+                ..Type::new(LABEL_SIZE, Align::Middle)
+            };
+            canvas.text((x, y + below), line, face);
+        }
+    }
+}
+
+/// Where everything goes.
+#[derive(Debug)]
+struct Plan {
+    items: Vec<Item>,
+    /// The items of each layer, from the top.
+    layers: Vec<Vec<usize>>,
+    /// The items that each arrow passes.
+    ways: Vec<Vec<usize>>,
+}
+
+impl Plan {
+    fn new(graph: &Graph, edges: &[(usize, usize)], node_layers: &[usize]) -> Self {
+        let item = |node: usize| Item {
+            node: Some(node),
+            layer: node_layers[node],
+            size: graph.nodes[node].size(),
+            x: 0.0,
+            y: 0.0,
+        };
+        let mut items: Vec<Item> = (0..graph.nodes.len()).map(item).collect();
+        let mut ways = Vec::new();
+        for &(from, to) in edges {
+            let mut way = vec![from];
+            for layer in node_layers[from] + 1..node_layers[to] {
+                items.push(Item {
+                    node: None,
+                    layer,
+                    size: (0.0, 6.0),
+                    x: 0.0,
+                    y: 0.0,
+                });
+                way.push(items.len() - 1);
+            }
+            way.push(to);
+            ways.push(way);
+        }
+        let count = node_layers.iter().max().map_or(0, |last| last + 1);
+        let mut layers = vec![Vec::new(); count];
+        items
+            .iter()
+            .enumerate()
+            .for_each(|(number, item)| layers[item.layer].push(number));
+        Self {
+            items,
+            layers,
+            ways,
+        }
+    }
+
+    /// The items next to each item: in the layer before it and in the layer after it.
+    fn neighbours(&self) -> (Vec<Vec<usize>>, Vec<Vec<usize>>) {
+        let mut before = vec![Vec::new(); self.items.len()];
+        let mut after = before.clone();
+        for pair in self.ways.iter().flat_map(|way| way.windows(2)) {
+            before[pair[1]].push(pair[0]);
+            after[pair[0]].push(pair[1]);
+        }
+        (before, after)
+    }
+
+    /// Sorts each layer by the middle of its neighbours, there and back, so that few arrows cross.
+    fn order(&mut self) {
+        let (before, after) = self.neighbours();
+        for sweep in 0..12 {
+            let forward = sweep % 2 == 0;
+            let mut rank = vec![0.0; self.items.len()];
+            for layer in &self.layers {
+                layer
+                    .iter()
+                    .enumerate()
+                    .for_each(|(place, &item)| rank[item] = place as f64);
+            }
+            let numbers: Vec<usize> = if forward {
+                (0..self.layers.len()).collect()
+            } else {
+                (0..self.layers.len()).rev().collect()
+            };
+            for number in numbers {
+                let near = if forward { &before } else { &after };
+                let middle = |item: usize| {
+                    let ranks = near[item].iter().map(|&other| rank[other]);
+                    if near[item].is_empty() {
+                        rank[item]
+                    } else {
+                        ranks.sum::<f64>() / near[item].len() as f64
+                    }
+                };
+                let mut sorted: Vec<(f64, usize)> = self.layers[number]
+                    .iter()
+                    .map(|&item| (middle(item), item))
+                    .collect();
+                sorted.sort_by(|left, right| left.0.total_cmp(&right.0));
+                self.layers[number] = sorted.into_iter().map(|(_, item)| item).collect();
+                self.layers[number]
+                    .iter()
+                    .enumerate()
+                    .for_each(|(place, &item)| rank[item] = place as f64);
+            }
+        }
+    }
+
+    /// Gives each item its place: layers side by side, each item as near to the height of its neighbours as fits.
+    fn place(&mut self) {
+        let mut left = 0.0;
+        for layer in &self.layers {
+            let wide = layer
+                .iter()
+                .map(|&item| self.items[item].size.0)
+                .fold(0.0, f64::max);
+            layer
+                .iter()
+                .for_each(|&item| self.items[item].x = left + wide / 2.0);
+            left += wide + LAYER_GAP;
+        }
+        let (before, after) = self.neighbours();
+        for sweep in 0..24 {
+            for layer in self.layers.clone() {
+                let wanted = |item: usize| {
+                    // A node with few neighbours behind it follows those in front of it, and the other way round.
+                    let near: Vec<usize> =
+                        before[item].iter().chain(&after[item]).copied().collect();
+                    if near.is_empty() || sweep == 0 {
+                        self.items[item].y
+                    } else {
+                        near.iter().map(|&other| self.items[other].y).sum::<f64>()
+                            / near.len() as f64
+                    }
+                };
+                let heights: Vec<f64> = layer.iter().map(|&item| wanted(item)).collect();
+                let sizes: Vec<f64> = layer.iter().map(|&item| self.items[item].size.1).collect();
+                for (&item, height) in layer.iter().zip(apart(&heights, &sizes)) {
+                    self.items[item].y = height;
+                }
+            }
+        }
+    }
+}
+
+/// The heights nearest to `wanted` that keep their order and `NODE_GAP` between things of these sizes.
+///
+/// Things that would overlap form a block, which settles at the mean of what its members want.
+fn apart(wanted: &[f64], sizes: &[f64]) -> Vec<f64> {
+    // How far each thing is below the first when all touch.
+    let mut offsets = vec![0.0; wanted.len()];
+    for index in 1..wanted.len() {
+        offsets[index] = offsets[index - 1] + (sizes[index - 1] + sizes[index]) / 2.0 + NODE_GAP;
+    }
+    let mut blocks: Vec<(f64, usize)> = Vec::new(); // the mean of `wanted - offset`, and of how many
+    for (height, offset) in wanted.iter().zip(&offsets) {
+        let mut block = (height - offset, 1);
+        while let Some(&(mean, count)) = blocks.last()
+            && mean > block.0
+        {
+            blocks.pop();
+            let both = count + block.1;
+            block = (
+                (mean * count as f64 + block.0 * block.1 as f64) / both as f64,
+                both,
+            );
+        }
+        blocks.push(block);
+    }
+    let tops = blocks
+        .into_iter()
+        .flat_map(|(mean, count)| std::iter::repeat_n(mean, count));
+    tops.zip(offsets)
+        .map(|(top, offset)| top + offset)
+        .collect()
+}
+
+/// An arrow from item to item along `way`, level at both ends.
+fn arrow(canvas: &mut Canvas, plan: &Plan, way: &[usize], shift: (f64, f64)) {
+    const HEAD: f64 = 8.0;
+    let paint = Paint(INK, 0.85);
+    let mut line = Vec::new();
+    let mut tip = (0.0, 0.0);
+    for (index, pair) in way.windows(2).enumerate() {
+        let (from, to) = (&plan.items[pair[0]], &plan.items[pair[1]]);
+        let last = index + 2 == way.len();
+        let start = (from.x + from.size.0 / 2.0 + shift.0, from.y + shift.1);
+        tip = (to.x - to.size.0 / 2.0 + shift.0, to.y + shift.1);
+        let end = (tip.0 - if last { HEAD } else { 0.0 }, tip.1);
+        let half = (end.0 - start.0) / 2.0;
+        let (first, second) = ((start.0 + half, start.1), (end.0 - half, end.1));
+        for step in 0..=24 {
+            let t = f64::from(step) / 24.0;
+            let weights = [
+                (1.0 - t).powi(3),
+                3.0 * t * (1.0 - t).powi(2),
+                3.0 * t * t * (1.0 - t),
+                t.powi(3),
+            ];
+            let mix = |values: [f64; 4]| {
+                values
+                    .iter()
+                    .zip(weights)
+                    .map(|(value, weight)| value * weight)
+                    .sum::<f64>()
+            };
+            line.push((
+                mix([start.0, first.0, second.0, end.0]),
+                mix([start.1, first.1, second.1, end.1]),
+            ));
+        }
+    }
+    canvas.line(&line, paint, 1.5);
+    canvas.fill(
+        &[
+            tip,
+            (tip.0 - HEAD, tip.1 - 4.0),
+            (tip.0 - HEAD, tip.1 + 4.0),
+        ],
+        paint,
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn things_settle_where_they_want_or_share_the_room() {
+        assert_eq!(apart(&[0.0, 100.0], &[10.0, 10.0]), [0.0, 100.0]);
+        let both = apart(&[0.0, 0.0], &[10.0, 10.0]);
+        assert_eq!(
+            (both[0] + both[1], both[1] - both[0]),
+            (0.0, 10.0 + NODE_GAP)
+        );
+    }
+
+    #[test]
+    fn every_arrow_points_right_and_inputs_stand_next_to_their_use() {
+        let graph = Graph::new("g")
+            .node(1, "a")
+            .node(2, "b")
+            .node(3, "c")
+            .node(4, "late")
+            .edge(1, 2)
+            .edge(2, 3)
+            .edge(4, 3);
+        let edges = graph.checked().unwrap();
+        assert_eq!(graph.layers(&edges).unwrap(), [0, 1, 2, 1]);
+    }
+
+    #[test]
+    fn cycles_strangers_and_doubles_are_named() {
+        let message = |graph: Graph| graph.draw().unwrap_err().to_string();
+        assert!(
+            message(
+                Graph::new("g")
+                    .node("a", "")
+                    .node("b", "")
+                    .edge("a", "b")
+                    .edge("b", "a")
+            )
+            .contains("cycle")
+        );
+        assert!(
+            message(Graph::new("g").node("a", "").edge("a", "z"))
+                .contains("\"z\" that does not exist")
+        );
+        assert!(
+            message(Graph::new("g").node("a", "").node("a", ""))
+                .contains("two nodes have the id \"a\"")
+        );
+        assert!(message(Graph::new("g")).contains("found 0"));
+    }
+}
