@@ -2,7 +2,7 @@
 
 use std::{fmt, ops::Range};
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
 use crate::{Error, Result};
 
@@ -11,7 +11,7 @@ use crate::{Error, Result};
 pub struct Examples {
     /// What the model sees; for MNIST `(examples, 28, 28)`, each pixel from 0 (background) to 1 (ink).
     pub images: Tensor,
-    /// What it should say; for MNIST `(examples,)`, the digit as `u32`.
+    /// What it should say; for MNIST `(examples)`, the digit as `u32`.
     pub labels: Tensor,
 }
 
@@ -39,6 +39,12 @@ impl Examples {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The labels as text, for a figure.
+    pub fn names(&self) -> Result<Vec<String>> {
+        let labels = self.labels.to_dtype(DType::U32)?.to_vec1::<u32>()?;
+        Ok(labels.iter().map(u32::to_string).collect())
     }
 
     /// The examples of this range, such as `0..1_000`.

@@ -104,7 +104,7 @@ impl Mnist {
         let images =
             (Tensor::from_slice(pixels, shape, &Device::Cpu)?.to_dtype(DType::F32)? / 255.0)?; // (examples, 28, 28)
         let labels =
-            Tensor::from_slice(digits, digits.len(), &Device::Cpu)?.to_dtype(DType::U32)?; // (examples,)
+            Tensor::from_slice(digits, digits.len(), &Device::Cpu)?.to_dtype(DType::U32)?; // (examples)
         Examples::new(images, labels)
     }
 }

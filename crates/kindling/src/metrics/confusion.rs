@@ -15,7 +15,7 @@ pub struct ConfusionMatrix {
 }
 
 impl ConfusionMatrix {
-    /// Counts over logits `(examples, classes)` and labels `(examples,)`.
+    /// Counts over logits `(examples, classes)` and labels `(examples)`.
     pub fn new(logits: &Tensor, labels: &Tensor) -> Result<Self> {
         let (predictions, labels) = pairs(logits, labels)?;
         let classes = logits.dim(1)?;

@@ -8,7 +8,7 @@ pub use confusion::ConfusionMatrix;
 
 use crate::{Error, Result};
 
-/// The class with the largest logit for each example: from `(examples, classes)` to `(examples,)`.
+/// The class with the largest logit for each example: from `(examples, classes)` to `(examples)`.
 pub fn predictions(logits: &Tensor) -> Result<Vec<u32>> {
     if logits.rank() != 2 {
         return Err(Error::Shape {
@@ -17,16 +17,16 @@ pub fn predictions(logits: &Tensor) -> Result<Vec<u32>> {
             found: logits.dims().to_vec(),
         });
     }
-    Ok(logits.argmax(D::Minus1)?.to_vec1()?) // (examples,)
+    Ok(logits.argmax(D::Minus1)?.to_vec1()?) // (examples)
 }
 
-/// The share of examples whose largest logit is at the label: logits `(examples, classes)`, labels `(examples,)`.
+/// The share of examples whose largest logit is at the label: logits `(examples, classes)`, labels `(examples)`.
 ///
 /// ```
 /// use candle_core::{Device, Tensor};
 /// use kindling::metrics::accuracy;
 /// let logits = Tensor::new(&[[2_f32, 1.0], [0.0, 3.0], [1.0, 0.0]], &Device::Cpu)?; // (3 examples, 2 classes)
-/// let labels = Tensor::new(&[0_u32, 1, 1], &Device::Cpu)?; // (3 examples,)
+/// let labels = Tensor::new(&[0_u32, 1, 1], &Device::Cpu)?; // (3 examples)
 /// assert_eq!(accuracy(&logits, &labels)?, 2.0 / 3.0);
 /// # Ok::<(), kindling::Error>(())
 /// ```
@@ -47,7 +47,7 @@ fn pairs(logits: &Tensor, labels: &Tensor) -> Result<(Vec<u32>, Vec<u32>)> {
         return Err(Error::Shape {
             what: "labels".to_owned(),
             expected: format!(
-                "({},), one for each row of the logits {:?}",
+                "({}), one for each row of the logits {:?}",
                 predictions.len(),
                 logits.dims()
             ),
@@ -70,7 +70,7 @@ mod tests {
         let error = accuracy(&logits, &labels).unwrap_err().to_string();
         assert_eq!(
             error,
-            "labels: expected shape (2,), one for each row of the logits [2, 2], found [3]"
+            "labels: expected shape (2), one for each row of the logits [2, 2], found [3]"
         );
         assert!(
             accuracy(&labels, &labels)

@@ -31,12 +31,12 @@ impl Default for MlpConfig {
 // ANCHOR_END: config
 
 // ANCHOR: dense
-/// A fully connected layer: `y = x W + b`.
+/// A fully connected layer: `z = W x + b`, for each example of a batch.
 #[derive(Debug, Clone)]
 pub struct Dense {
-    /// `(inputs, outputs)`.
+    /// `(outputs, inputs)`, one unit a row.
     pub weight: Var,
-    /// `(outputs,)`.
+    /// `(outputs)`.
     pub bias: Var,
 }
 
@@ -44,14 +44,14 @@ impl Dense {
     /// Weights drawn evenly from ±√(6 / (inputs + outputs)) (Glorot and Bengio, 2010), biases zero.
     pub fn new(inputs: usize, outputs: usize, random: &mut Random) -> Result<Self> {
         let limit = (6.0 / (inputs + outputs) as f64).sqrt();
-        let weight = Var::from_tensor(&random.uniform((inputs, outputs), -limit, limit)?)?;
+        let weight = Var::from_tensor(&random.uniform((outputs, inputs), -limit, limit)?)?;
         let bias = Var::zeros(outputs, DType::F32, &Device::Cpu)?;
         Ok(Self { weight, bias })
     }
 
     /// From `(batch, inputs)` to `(batch, outputs)`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(x.matmul(&self.weight)?.broadcast_add(&self.bias)?) // (batch, outputs)
+        Ok(x.matmul(&self.weight.t()?)?.broadcast_add(&self.bias)?) // (batch, outputs)
     }
 }
 // ANCHOR_END: dense
@@ -182,16 +182,16 @@ mod tests {
             let unit = |j: usize| {
                 numbers
                     .iter()
-                    .zip(&hidden)
-                    .map(|(x, row)| x * row[j])
+                    .zip(&hidden[j])
+                    .map(|(x, weight)| x * weight)
                     .sum::<f32>()
                     .max(0.0)
             };
             for (class, logit) in logits[example].iter().enumerate() {
-                let expected: f32 = output
+                let expected: f32 = output[class]
                     .iter()
                     .enumerate()
-                    .map(|(j, row)| unit(j) * row[class])
+                    .map(|(j, weight)| weight * unit(j))
                     .sum();
                 assert!((expected - logit).abs() < 1e-5);
             }

@@ -39,7 +39,6 @@ impl Default for FitConfig {
     }
 }
 
-// ANCHOR: fit
 /// Trains a classifier with Adam and the cross-entropy loss; after each epoch it is measured on `validation`.
 ///
 /// A stop request of the learner ends it early: the model keeps what it has learned, the history what was recorded.
@@ -99,10 +98,11 @@ pub fn fit(
             validation_accuracy,
         });
     }
-    progress.finish(&history.summary());
+    progress.finish("");
     Ok(history)
 }
 
+// ANCHOR: train_step
 /// One step downhill on one mini-batch; returns the loss and the accuracy before it.
 fn train_step(
     model: &impl Model,
@@ -118,7 +118,7 @@ fn train_step(
         accuracy(&logits, labels)?,
     ))
 }
-// ANCHOR_END: fit
+// ANCHOR_END: train_step
 
 /// The mean loss and the accuracy over all examples, without training.
 pub fn evaluate(model: &impl Model, examples: &Examples) -> Result<(f64, f64)> {

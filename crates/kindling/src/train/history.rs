@@ -24,16 +24,6 @@ pub struct Epoch {
     pub validation_accuracy: f64,
 }
 
-impl History {
-    pub(super) fn summary(&self) -> String {
-        let epochs = self.epochs.len();
-        self.epochs.last().map_or_else(String::new, |last| {
-            let (loss, accuracy) = (last.validation_loss, 100.0 * last.validation_accuracy);
-            format!("trained {epochs} epochs: validation loss {loss:.4}, validation accuracy {accuracy:.2} %")
-        })
-    }
-}
-
 impl fmt::Debug for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -81,9 +71,5 @@ mod tests {
         let expected = "epoch    loss  accuracy  validation loss  validation accuracy\n    \
                         1  0.3500   90.00 %           0.2000              94.50 %\nstopped early";
         assert_eq!(format!("{history:?}"), expected);
-        assert_eq!(
-            history.summary(),
-            "trained 1 epochs: validation loss 0.2000, validation accuracy 94.50 %"
-        );
     }
 }
