@@ -1,0 +1,82 @@
+//! `cargo course book`: build the book, check it, and help its translators.
+
+use anyhow::{Result, bail};
+use kindling_book::{Language, Options};
+use std::path::{Path, PathBuf};
+
+/// Build the book in both languages, or check it.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Where to put the finished book (default: `book/build`).
+    #[arg(long, value_name = "FOLDER")]
+    dest: Option<PathBuf>,
+
+    /// Check pages, translations and their coverage; build nothing.
+    #[arg(long, conflicts_with = "dest")]
+    check: bool,
+
+    /// Build without the search index: a little faster.
+    #[arg(long)]
+    no_search: bool,
+
+    /// Print the texts that wait for a translation, of one page or of `all`, as a catalogue of their own.
+    #[arg(long, value_name = "PAGE", conflicts_with_all = ["dest", "check"])]
+    untranslated: Option<PathBuf>,
+
+    /// Take the translations of this catalogue into `book/po/zh-CN.po`.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dest", "check", "untranslated"])]
+    merge: Option<PathBuf>,
+}
+
+/// Runs the command in the repository that the current folder belongs to.
+pub fn run(args: Args) -> Result<()> {
+    let root = repository()?;
+    if let Some(page) = &args.untranslated {
+        let page = (page != Path::new("all")).then_some(page.as_path());
+        print!("{}", kindling_book::untranslated(&root, page)?);
+        return Ok(());
+    }
+    if let Some(file) = &args.merge {
+        let taken = kindling_book::merge(&root, file)?;
+        println!("{taken} translations taken into {}", kindling_book::CATALOGUE);
+        return Ok(());
+    }
+    if args.check {
+        return check(&root);
+    }
+    let options = Options { languages: Language::ALL.to_vec(), dest: args.dest, search: !args.no_search };
+    let report = kindling_book::build(&root, &options)?;
+    println!(
+        "{} pages with {} cells, {} of them searchable in {} languages: {} ({:.1} s)",
+        report.pages,
+        report.cells,
+        report.searchable,
+        Language::ALL.len(),
+        report.dest.display(),
+        report.time.as_secs_f64()
+    );
+    Ok(())
+}
+
+/// Checks pages and translations; fails below 100 % of the complete pages.
+pub fn check(root: &Path) -> Result<()> {
+    let pages = kindling_book::check(root)?;
+    println!("{pages} pages: links, pictures, formulas and fences are right");
+    let coverage = kindling_book::coverage(root)?;
+    println!("{coverage}");
+    let mut problems = coverage.missing();
+    problems.extend(kindling_book::check_translations(root)?);
+    if problems.is_empty() {
+        return Ok(());
+    }
+    bail!("{}\n{} problems with the Chinese edition", problems.join("\n"), problems.len());
+}
+
+/// The nearest folder upwards that holds the book.
+fn repository() -> Result<PathBuf> {
+    let here = std::env::current_dir()?;
+    match here.ancestors().find(|folder| folder.join("book/book.toml").is_file()) {
+        Some(root) => Ok(root.to_owned()),
+        None => bail!("no book/book.toml in {} or above; run the command inside the course's folder", here.display()),
+    }
+}

@@ -1,0 +1,135 @@
+//! The languages of the book and the words of its frame: everything that is not written on a page.
+
+use std::fmt;
+
+/// A language that the book is built in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Language {
+    /// The source language.
+    English,
+    /// Simplified Chinese, translated by `book/po/zh-CN.po`.
+    Chinese,
+}
+
+impl Language {
+    /// Both languages, the source first.
+    pub const ALL: [Self; 2] = [Self::English, Self::Chinese];
+
+    /// The tag that HTML, gettext and the folder in the built book use.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::English => "en",
+            Self::Chinese => "zh-CN",
+        }
+    }
+
+    /// What its own readers call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::English => "English",
+            Self::Chinese => "中文",
+        }
+    }
+
+    /// The folder below the built book; English is the book itself.
+    pub fn folder(self) -> &'static str {
+        match self {
+            Self::English => "",
+            Self::Chinese => "zh-CN",
+        }
+    }
+
+    /// The words of the frame.
+    pub(crate) fn words(self) -> &'static Words {
+        match self {
+            Self::English => &ENGLISH,
+            Self::Chinese => &CHINESE,
+        }
+    }
+}
+
+impl fmt::Display for Language {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.code())
+    }
+}
+
+/// What the book itself says around a page.
+pub(crate) struct Words {
+    pub minutes: &'static str,
+    pub memory: &'static str,
+    pub download: &'static str,
+    pub notebook: &'static str,
+    pub outline: &'static str,
+    pub shown_only: &'static str,
+    pub no_run: &'static str,
+    pub compile_fail: &'static str,
+    pub should_panic: &'static str,
+    pub error_output: &'static str,
+    pub search: &'static str,
+    pub search_help: &'static str,
+    pub notes: [&'static str; 5],
+    /// Texts of mdBook's own frame and what to show in their place.
+    pub frame: &'static [(&'static str, &'static str)],
+}
+
+const ENGLISH: Words = Words {
+    minutes: "{} minutes",
+    memory: "{} memory",
+    download: "{} download",
+    notebook: "Notebook",
+    outline: "Outline: this page is not written yet",
+    shown_only: "shown, not run",
+    no_run: "takes a while",
+    compile_fail: "does not compile",
+    should_panic: "panics",
+    error_output: "Error",
+    search: "Search",
+    search_help: "Press <kbd>S</kbd> or <kbd>/</kbd> to search in the book",
+    notes: ["Note", "Tip", "Important", "Warning", "Caution"],
+    frame: &[],
+};
+
+const CHINESE: Words = Words {
+    minutes: "{} 分钟",
+    memory: "内存 {}",
+    download: "下载 {}",
+    notebook: "笔记本",
+    outline: "提纲：本页尚未写成",
+    shown_only: "仅展示，不运行",
+    no_run: "需要一些时间",
+    compile_fail: "无法编译",
+    should_panic: "会 panic",
+    error_output: "错误",
+    search: "搜索",
+    search_help: "按 <kbd>S</kbd> 或 <kbd>/</kbd> 在书中搜索",
+    notes: ["注意", "提示", "重要", "警告", "当心"],
+    frame: &[
+        (">Keyboard shortcuts<", ">键盘快捷键<"),
+        (
+            "Press <kbd>←</kbd> or <kbd>→</kbd> to navigate between chapters",
+            "按 <kbd>←</kbd> 或 <kbd>→</kbd> 在章节之间切换",
+        ),
+        (
+            "Press <kbd>?</kbd> to show this help",
+            "按 <kbd>?</kbd> 显示本帮助",
+        ),
+        (
+            "Press <kbd>Esc</kbd> to hide this help",
+            "按 <kbd>Esc</kbd> 关闭本帮助",
+        ),
+        ("\"Table of contents\"", "\"目录\""),
+        ("\"Toggle Table of Contents\"", "\"打开或关闭目录\""),
+        ("\"Change theme\"", "\"更换主题\""),
+        ("aria-label=\"Themes\"", "aria-label=\"主题\""),
+        (">Auto</button>", ">跟随系统</button>"),
+        (">Light</button>", ">浅色</button>"),
+        (">Rust</button>", ">铁锈</button>"),
+        (">Coal</button>", ">炭黑</button>"),
+        (">Navy</button>", ">海军蓝</button>"),
+        (">Ayu</button>", ">Ayu 暗色</button>"),
+        ("\"Page navigation\"", "\"翻页\""),
+        ("\"Previous chapter\"", "\"上一页\""),
+        ("\"Next chapter\"", "\"下一页\""),
+    ],
+};
