@@ -5,7 +5,10 @@ use std::fmt;
 use candle_core::Tensor;
 
 use super::pairs;
-use crate::{Error, Result};
+use crate::{
+    Error, Result,
+    plot::{Figure, Heatmap},
+};
 
 /// Counts, for each true class (row), how often each class was predicted (column).
 #[derive(Clone, PartialEq)]
@@ -56,6 +59,22 @@ impl ConfusionMatrix {
             .collect();
         wrong.sort_by_key(|&(_, _, count)| std::cmp::Reverse(count));
         wrong
+    }
+
+    /// The matrix as a coloured table.
+    pub fn plot(&self) -> Result<Figure> {
+        let rows: Vec<Vec<f64>> = self
+            .counts
+            .iter()
+            .map(|row| row.iter().map(|&count| count as f64).collect())
+            .collect();
+        let classes: Vec<String> = (0..rows.len()).map(|class| class.to_string()).collect();
+        let heatmap = Heatmap::new("Confusion matrix", &rows, &classes, &classes);
+        // By logarithm: otherwise a handful of confusions would be as pale as none beside a thousand right answers.
+        heatmap
+            .axes("predicted class", "true class")
+            .log_color()
+            .draw()
     }
 }
 

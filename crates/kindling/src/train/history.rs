@@ -2,6 +2,11 @@
 
 use std::fmt;
 
+use crate::{
+    Result,
+    plot::{Figure, Lines},
+};
+
 /// The record of a training run. Printed, it is a table.
 #[derive(Clone, Default, PartialEq)]
 pub struct History {
@@ -22,6 +27,41 @@ pub struct Epoch {
     pub validation_loss: f64,
     /// Accuracy over the validation set, after the epoch.
     pub validation_accuracy: f64,
+}
+
+impl History {
+    /// The loss of the training and the validation set over the epochs.
+    pub fn plot(&self) -> Result<Figure> {
+        self.curves("Loss", "mean cross-entropy", |epoch| {
+            (epoch.loss, epoch.validation_loss)
+        })
+    }
+
+    /// The accuracy of the training and the validation set over the epochs, in percent.
+    pub fn plot_accuracy(&self) -> Result<Figure> {
+        self.curves("Accuracy", "accuracy in %", |epoch| {
+            (100.0 * epoch.accuracy, 100.0 * epoch.validation_accuracy)
+        })
+    }
+
+    fn curves(
+        &self,
+        title: &str,
+        label: &str,
+        pick: impl Fn(&Epoch) -> (f64, f64),
+    ) -> Result<Figure> {
+        let mut curves = (Vec::new(), Vec::new());
+        for (number, epoch) in (1..).zip(&self.epochs) {
+            let (training, validation) = pick(epoch);
+            curves.0.push((f64::from(number), training));
+            curves.1.push((f64::from(number), validation));
+        }
+        Lines::new(title)
+            .axes("epoch", label)
+            .series("training", curves.0)
+            .series("validation", curves.1)
+            .draw()
+    }
 }
 
 impl fmt::Debug for History {
@@ -71,5 +111,12 @@ mod tests {
         let expected = "epoch    loss  accuracy  validation loss  validation accuracy\n    \
                         1  0.3500   90.00 %           0.2000              94.50 %\nstopped early";
         assert_eq!(format!("{history:?}"), expected);
+        assert!(
+            history
+                .plot()
+                .is_ok_and(|figure| figure.svg().contains("validation"))
+        );
+        assert!(history.plot_accuracy().is_ok());
+        assert!(History::default().plot().is_err(), "nothing to draw");
     }
 }
