@@ -1,1 +1,24 @@
 //! Prepares, warms and talks to the evcxr_jupyter kernel.
+//!
+//! - [`prepare`] installs the pinned kernel into a project-local [`Home`] and compiles Candle for it, once.
+//! - [`Session`] starts a kernel and runs cells on it.
+//! - [`Pool`] keeps one kernel warm, so that the first cell does not wait for evcxr to start.
+//! - [`front`] is the process that Jupyter starts; it passes a notebook on to a warm kernel.
+
+mod fold;
+mod front;
+mod home;
+mod pool;
+mod prepare;
+mod session;
+mod sources;
+mod spawn;
+
+pub use fold::{Fold, settle};
+pub use front::front;
+pub use home::Home;
+pub use pool::{Pool, PoolState};
+pub use prepare::{EVCXR_VERSION, is_prepared, prepare};
+pub use session::{Outcome, Session, Stopper};
+pub use sources::standard_library;
+pub use spawn::Evcxr;

@@ -1,0 +1,398 @@
+//! Makes the home ready: the pinned kernel, the compiled crates, the kernelspec. Done once, then kept.
+
+use crate::{Home, Session, sources};
+use anyhow::{Context, Result, anyhow, bail};
+use kindling_progress::Progress;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::io::BufRead;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The version of evcxr_jupyter that the course is tested with.
+pub const EVCXR_VERSION: &str = "0.22.0";
+
+/// The crates that a notebook can use without asking for them.
+const CRATES: [&str; 3] = ["candle-core", "candle-nn", "kindling"];
+
+/// How cells are compiled: they run once, so quick compilation beats quick code; the crates they call are
+/// compiled once, so those are made fast.
+const PROFILE: &str =
+    "[profile.dev]\nopt-level = 1\n\n[profile.dev.package.\"*\"]\nopt-level = 3\n";
+
+/// Run when a kernel starts: it makes evcxr compile with the crates, and infer one type through them, before
+/// a learner waits for it. It must not print: evcxr would wait for a reader that is not there yet.
+const PRELUDE: &str = "let kindling_ready = candle_core::Tensor::new(&[0f32], &candle_core::Device::Cpu)?.elem_count();";
+
+/// Whether everything is in place for the sources as they are now.
+pub fn is_prepared(home: &Home) -> bool {
+    let stamp = std::fs::read_to_string(stamp_file(home)).unwrap_or_default();
+    home.evcxr().is_file() && stamp_of(home).is_ok_and(|expected| expected == stamp)
+}
+
+/// Prepares the kernel; what is in place already is kept. `course` is the program that Jupyter will start.
+pub fn prepare(home: &Home, course: &Path) -> Result<()> {
+    std::fs::create_dir_all(home.root()).with_context(|| {
+        format!(
+            "cannot create the kernel's folder {}",
+            home.root().display()
+        )
+    })?;
+    let _lock = lock(home)?;
+    install_course(home, course)?;
+    write_kernelspec(home)?;
+    if is_prepared(home) {
+        return Ok(());
+    }
+    let library = sources::standard_library().map_err(|message| anyhow!(message))?;
+    install_evcxr(home)?;
+    write_configuration(home)?;
+    compile_crates(home)?;
+    std::fs::write(stamp_file(home), stamp_of(home)?)?;
+    if let Err(error) = try_one_cell(home) {
+        let _ = std::fs::remove_file(stamp_file(home));
+        return Err(error.context(format!(
+            "the new kernel cannot run a cell (sources: {})",
+            library.display()
+        )));
+    }
+    Ok(())
+}
+
+fn stamp_file(home: &Home) -> PathBuf {
+    home.root().join("prepared")
+}
+
+/// What the compiled crates depend on: compiler, kernel, locked versions and the sources of our own crates.
+fn stamp_of(home: &Home) -> Result<String> {
+    let mut hash = Sha256::new();
+    hash.update(EVCXR_VERSION);
+    hash.update(rustc_version()?);
+    hash.update(PROFILE);
+    hash.update(PRELUDE);
+    hash.update(home.repository().display().to_string());
+    let root = home.repository();
+    let mut files = vec![root.join("Cargo.lock"), root.join("data/datasets.toml")];
+    for folder in ["kindling", "kindling-fetch", "kindling-progress"] {
+        let folder = root.join("crates").join(folder);
+        files.push(folder.join("Cargo.toml"));
+        collect(&folder.join("src"), &mut files)?;
+    }
+    files.sort();
+    for file in files {
+        hash.update(
+            std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?,
+        );
+    }
+    Ok(hash
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect())
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    for entry in
+        std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?
+    {
+        let path = entry?.path();
+        if path.is_dir() {
+            collect(&path, files)?
+        } else {
+            files.push(path)
+        }
+    }
+    Ok(())
+}
+
+fn rustc_version() -> Result<String> {
+    let output = Command::new("rustc")
+        .arg("-Vv")
+        .output()
+        .context("cannot run rustc; install Rust with rustup")?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// One preparation at a time, also over processes.
+fn lock(home: &Home) -> Result<std::fs::File> {
+    let path = home.root().join("lock");
+    let file =
+        std::fs::File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    file.lock()
+        .with_context(|| format!("cannot lock {}", path.display()))?;
+    Ok(file)
+}
+
+/// Copies `course` into the home, where cargo does not rebuild it under Jupyter's feet.
+fn install_course(home: &Home, course: &Path) -> Result<()> {
+    let target = home.course();
+    if course == target || std::fs::read(course).ok() == std::fs::read(&target).ok() {
+        return Ok(());
+    }
+    if let Some(folder) = target.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let unfinished = target.with_extension("part");
+    std::fs::copy(course, &unfinished)
+        .with_context(|| format!("cannot copy {}", course.display()))?;
+    std::fs::rename(&unfinished, &target)?;
+    Ok(())
+}
+
+fn write_kernelspec(home: &Home) -> Result<()> {
+    let folder = home.jupyter().join("kernels/kindling");
+    std::fs::create_dir_all(&folder)?;
+    let specification = json!({
+        "argv": [home.course(), "kernel", "front", "--connection-file", "{connection_file}"],
+        "display_name": "Rust (Kindling)",
+        "language": "rust",
+        "interrupt_mode": "message",
+        "env": { "KINDLING_HOME": home.root(), "KINDLING_REPOSITORY": home.repository() },
+    });
+    std::fs::write(
+        folder.join("kernel.json"),
+        serde_json::to_string_pretty(&specification)?,
+    )?;
+    Ok(())
+}
+
+fn install_evcxr(home: &Home) -> Result<()> {
+    let folder = home.root().join("kernel");
+    let installed = std::fs::read_to_string(folder.join(".crates.toml")).unwrap_or_default();
+    if installed.contains(&format!("\"evcxr_jupyter {EVCXR_VERSION} ")) && home.evcxr().is_file() {
+        return Ok(());
+    }
+    let mut command = cargo();
+    command
+        .args([
+            "install",
+            "evcxr_jupyter",
+            "--locked",
+            "--version",
+            EVCXR_VERSION,
+            "--root",
+        ])
+        .arg(&folder);
+    command
+        .arg("--target-dir")
+        .arg(folder.join("target"))
+        .env("CARGO_TERM_PROGRESS_WHEN", "never");
+    // cargo install counts nothing for us: evcxr_jupyter's lock file lists what it compiles.
+    follow(
+        command,
+        "Compiling the notebook kernel (evcxr_jupyter)",
+        290,
+        &|line| line.contains("Compiling "),
+    )?;
+    let _ = std::fs::remove_dir_all(folder.join("target"));
+    Ok(())
+}
+
+fn write_configuration(home: &Home) -> Result<()> {
+    std::fs::create_dir_all(home.config())?;
+    let mut text = format!(
+        "[evcxr]\noffline_mode = true\nopt_level = \"2\"\nprelude = '''{PRELUDE}'''\n\n[dependencies]\n"
+    );
+    for name in CRATES {
+        text.push_str(&format!("{name} = {}\n", requirement(home, name)?));
+    }
+    std::fs::write(home.config().join("evcxr.toml"), text)?;
+    let cargo_folder = home.sessions().join(".cargo");
+    std::fs::create_dir_all(&cargo_folder)?;
+    std::fs::write(cargo_folder.join("config.toml"), PROFILE)?;
+    Ok(())
+}
+
+/// How a kernel asks for a crate: ours by its folder, others in the version that the course is locked to.
+fn requirement(home: &Home, name: &str) -> Result<String> {
+    let folder = home.repository().join("crates").join(name);
+    if folder.is_dir() {
+        return Ok(format!("{{ path = {:?} }}", folder.display().to_string()));
+    }
+    let lock = std::fs::read_to_string(home.repository().join("Cargo.lock"))
+        .context("cannot read Cargo.lock")?;
+    let after = lock
+        .split(&format!("name = \"{name}\"\nversion = \""))
+        .nth(1);
+    let version = after.and_then(|text| text.split('"').next());
+    let version = version.ok_or_else(|| {
+        anyhow!("Cargo.lock does not list {name}; run `cargo update --workspace`")
+    })?;
+    Ok(format!(
+        "{{ version = \"={version}\", default-features = false }}"
+    ))
+}
+
+/// Compiles the crates exactly as evcxr will, so that it finds nothing left to do.
+fn compile_crates(home: &Home) -> Result<()> {
+    let folder = home.template();
+    std::fs::create_dir_all(folder.join("src"))?;
+    std::fs::write(folder.join("src/lib.rs"), "")?;
+    std::fs::copy(
+        home.repository().join("Cargo.lock"),
+        folder.join("Cargo.lock"),
+    )?;
+    std::fs::write(folder.join("Cargo.toml"), manifest(home)?)?;
+    let host = host()?;
+    let total = package_count(&folder)?;
+    let mut command = if has_mold() {
+        Command::new("mold")
+    } else {
+        cargo()
+    };
+    if has_mold() {
+        command.arg("-run").arg("cargo");
+    }
+    command
+        .args(["build", "--target", &host, "--message-format=json"])
+        .current_dir(&folder);
+    command
+        .env("CARGO_TARGET_DIR", "target")
+        .env("CARGO_BUILD_BUILD_DIR", "target");
+    command.env("RUSTFLAGS", "-Cprefer-dynamic");
+    follow(
+        command,
+        "Compiling Candle and the course's crate for the kernel",
+        total,
+        &|line| line.contains("\"reason\":\"compiler-artifact\""),
+    )
+}
+
+/// The manifest that evcxr writes for the same crates.
+fn manifest(home: &Home) -> Result<String> {
+    let mut text = "\n[package]\nname = \"ctx\"\nversion = \"1.0.0\"\nedition = \"2024\"\n\n[lib]\ncrate-type = [\"cdylib\"]\npath = \"src/lib.rs\"\n\n[profile.dev]\nopt-level = 2\ndebug = false\nstrip = \"debuginfo\"\nrpath = true\nlto = false\ndebug-assertions = true\ncodegen-units = 16\npanic = 'unwind'\nincremental = true\noverflow-checks = true\n\n[dependencies]\n".to_owned();
+    for name in CRATES {
+        text.push_str(&format!("{name} = {}\n", requirement(home, name)?));
+    }
+    Ok(text)
+}
+
+fn package_count(folder: &Path) -> Result<u64> {
+    let output = cargo()
+        .args(["metadata", "--format-version", "1"])
+        .current_dir(folder)
+        .output()?;
+    if !output.status.success() {
+        bail!(network_advice(
+            "cargo cannot resolve the kernel's crates",
+            &String::from_utf8_lossy(&output.stderr)
+        ));
+    }
+    let metadata: Value = serde_json::from_slice(&output.stdout)?;
+    Ok(metadata["packages"]
+        .as_array()
+        .map_or(1, |packages| packages.len() as u64))
+}
+
+fn host() -> Result<String> {
+    let version = rustc_version()?;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(host
+        .ok_or_else(|| anyhow!("`rustc -Vv` names no host"))?
+        .to_owned())
+}
+
+fn has_mold() -> bool {
+    !cfg!(target_os = "macos") && Command::new("mold").arg("--version").output().is_ok()
+}
+
+fn cargo() -> Command {
+    // Not `$CARGO`: inside `cargo course` it names one toolchain's binary, and a notebook uses the default.
+    let mut command = Command::new("cargo");
+    for name in [
+        "CARGO_TARGET_DIR",
+        "CARGO_BUILD_TARGET_DIR",
+        "RUSTFLAGS",
+        "CARGO_ENCODED_RUSTFLAGS",
+        "RUSTC_WRAPPER",
+    ] {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Runs a command and counts the lines that mean one step; its last words become the error.
+fn follow(
+    mut command: Command,
+    what: &str,
+    total: u64,
+    is_step: &dyn Fn(&str) -> bool,
+) -> Result<()> {
+    let (reader, writer) = std::io::pipe()?;
+    command
+        .stdin(Stdio::null())
+        .stdout(writer.try_clone()?)
+        .stderr(writer);
+    let mut child = command
+        .spawn()
+        .with_context(|| format!("cannot run {:?}", command.get_program()))?;
+    drop(command);
+    let progress = Progress::new(total, what, "crates");
+    let (mut done, mut last) = (0, Vec::new());
+    for line in std::io::BufReader::new(reader).lines() {
+        let line = line?;
+        if is_step(&line) {
+            done += 1;
+            progress.set(done.min(total));
+        } else if !line.starts_with('{') {
+            last.push(line);
+        }
+    }
+    let status = child.wait()?;
+    if !status.success() {
+        progress.finish(&format!("{what}: failed"));
+        let tail = last[last.len().saturating_sub(12)..].join("\n");
+        bail!(network_advice(&format!("{what} failed ({status})"), &tail));
+    }
+    progress.finish(&format!("{what}: done"));
+    Ok(())
+}
+
+/// Says what to do when the reason is the network.
+fn network_advice(what: &str, output: &str) -> String {
+    let network = [
+        "failed to download",
+        "Could not resolve",
+        "Could not connect",
+        "failed to get",
+        "offline",
+        "network",
+    ];
+    if network.iter().any(|sign| output.contains(sign)) {
+        format!(
+            "{what}: there seems to be no network. The book can be read without it; run the command again when \
+             there is one, and it goes on where it stopped.\n{output}"
+        )
+    } else {
+        format!("{what}:\n{output}")
+    }
+}
+
+/// Starts the kernel once: it warms the caches of the disk and shows that a cell runs.
+fn try_one_cell(home: &Home) -> Result<()> {
+    let home = home.clone();
+    let check = async move {
+        let mut session = Session::start(&home).await?;
+        let mut seen = String::new();
+        let code = "println!(\"{}\", candle_core::Tensor::ones(3, candle_core::DType::F32, &candle_core::Device::Cpu)?.sum_all()?);";
+        session
+            .execute(code, &mut |output| seen.push_str(&format!("{output:?}")))
+            .await?;
+        session.shutdown().await;
+        if seen.contains('3') {
+            Ok(())
+        } else {
+            Err(anyhow!("expected a printed 3, found {seen}"))
+        }
+    };
+    // The caller may or may not be inside a runtime: a thread of its own is outside in any case.
+    let result = std::thread::spawn(move || {
+        tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()?
+            .block_on(check)
+    });
+    result
+        .join()
+        .map_err(|_| anyhow!("the check of the kernel panicked"))?
+}

@@ -1,0 +1,254 @@
+//! Starts evcxr_jupyter in a folder of its own.
+
+use crate::{Home, sources};
+use anyhow::{Context, Result, bail};
+use jupyter_protocol::{ConnectionInfo, connection_info::Transport};
+use std::ffi::OsString;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use tokio::process::{Child, Command};
+
+/// A running evcxr_jupyter: its process, its folder and how to reach it. Dropping it ends it.
+#[derive(Debug)]
+pub struct Evcxr {
+    pub(crate) child: Child,
+    pub(crate) folder: Folder,
+    pub(crate) connection: ConnectionInfo,
+}
+
+/// A kernel's own folder; removed when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Folder(pub(crate) PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+impl Folder {
+    /// The file whose existence asks a long-running cell to stop.
+    pub(crate) fn stop_file(&self) -> PathBuf {
+        self.0.join("stop")
+    }
+}
+
+impl Evcxr {
+    /// Starts a kernel with the crates that [`crate::prepare`] compiled.
+    pub async fn start(home: &Home) -> Result<Self> {
+        if !crate::is_prepared(home) {
+            bail!("the kernel is not prepared; run `cargo course kernel prepare`");
+        }
+        clean_up(home);
+        let folder = copy_template(home)?;
+        let environment = vec![
+            ("EVCXR_CONFIG_DIR".into(), home.config().into()),
+            ("EVCXR_TMPDIR".into(), folder.0.clone().into()),
+            ("KINDLING_KERNEL".into(), "1".into()),
+            ("KINDLING_STOP_FILE".into(), folder.stop_file().into()),
+            ("KINDLING_COURSE".into(), home.course().into()),
+        ];
+        Self::launch(home, folder, environment).await
+    }
+
+    /// Starts a kernel as it comes: no configuration, no crates, an empty folder. For comparison.
+    pub async fn start_stock(home: &Home) -> Result<Self> {
+        let folder = new_folder(home)?;
+        let environment = vec![
+            ("EVCXR_CONFIG_DIR".into(), folder.0.join("no-config").into()),
+            ("EVCXR_TMPDIR".into(), folder.0.clone().into()),
+        ];
+        Self::launch(home, folder, environment).await
+    }
+
+    async fn launch(
+        home: &Home,
+        folder: Folder,
+        environment: Vec<(OsString, OsString)>,
+    ) -> Result<Self> {
+        let localhost = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let (ports, listeners) =
+            jupyter_zmq_client::peek_ports_with_listeners(localhost, 5).await?;
+        let connection = ConnectionInfo {
+            ip: localhost.to_string(),
+            transport: Transport::TCP,
+            shell_port: ports[0],
+            iopub_port: ports[1],
+            stdin_port: ports[2],
+            control_port: ports[3],
+            hb_port: ports[4],
+            key: random_key()?,
+            signature_scheme: "hmac-sha256".to_owned(),
+            kernel_name: Some("kindling".to_owned()),
+        };
+        let file = folder.0.join("connection.json");
+        write_private(&file, &serde_json::to_string_pretty(&connection)?)?;
+        let mut command = Command::new(home.evcxr());
+        command.arg("--control_file").arg(&file).envs(environment);
+        if let Ok(library) = sources::standard_library() {
+            command.env("RUST_SRC_PATH", library);
+        }
+        // evcxr installs itself into Jupyter's folder when it finds one there: give it none.
+        command.env("JUPYTER_PATH", folder.0.join("jupyter"));
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log_file(&folder.0)?)
+            .kill_on_drop(true);
+        #[cfg(unix)]
+        command.process_group(0);
+        drop(listeners);
+        let child = command
+            .spawn()
+            .with_context(|| format!("cannot start {}", home.evcxr().display()))?;
+        let process = child.id().unwrap_or_default().to_string();
+        std::fs::write(folder.0.join("pid"), process)?;
+        Ok(Self {
+            child,
+            folder,
+            connection,
+        })
+    }
+
+    /// What evcxr wrote to its standard error, for error messages.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.0.join("log"))
+            .unwrap_or_default()
+            .trim()
+            .to_owned()
+    }
+
+    /// Ends evcxr, the program that runs the cells, and what they started.
+    pub async fn end(&mut self) {
+        if let Some(process) = self.child.id() {
+            kill_group(process);
+        }
+        let _ = self.child.kill().await;
+    }
+}
+
+impl Drop for Evcxr {
+    fn drop(&mut self) {
+        if let Some(process) = self.child.id() {
+            kill_group(process);
+        }
+    }
+}
+
+/// Kills the whole process group of a kernel: evcxr leads one.
+pub(crate) fn kill_group(process: u32) {
+    #[cfg(unix)]
+    if let Some(group) = i32::try_from(process)
+        .ok()
+        .and_then(rustix::process::Pid::from_raw)
+    {
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+    }
+    #[cfg(not(unix))]
+    let _ = process;
+}
+
+/// Whether a process of this number runs.
+pub(crate) fn is_alive(process: u32) -> bool {
+    #[cfg(unix)]
+    return i32::try_from(process)
+        .ok()
+        .and_then(rustix::process::Pid::from_raw)
+        .is_some_and(|process| rustix::process::test_kill_process(process).is_ok());
+    #[cfg(not(unix))]
+    return process != 0;
+}
+
+/// Removes the folders of kernels that are gone.
+pub(crate) fn clean_up(home: &Home) {
+    for entry in std::fs::read_dir(home.sessions())
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        let Ok(text) = std::fs::read_to_string(entry.path().join("pid")) else {
+            continue;
+        };
+        if text.trim().parse().is_ok_and(|process| !is_alive(process)) {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+fn new_folder(home: &Home) -> Result<Folder> {
+    let path = home
+        .sessions()
+        .join(format!("kernel-{}", &random_key()?[..12]));
+    std::fs::create_dir_all(&path).with_context(|| format!("cannot create {}", path.display()))?;
+    Ok(Folder(path))
+}
+
+/// A copy of the template: compiled crates as hard links, because nothing writes to them; what cargo
+/// rewrites as copies.
+fn copy_template(home: &Home) -> Result<Folder> {
+    let folder = new_folder(home)?;
+    copy_tree(&home.template(), &folder.0).with_context(|| {
+        format!(
+            "cannot copy {} to {}",
+            home.template().display(),
+            folder.0.display()
+        )
+    })?;
+    Ok(folder)
+}
+
+fn copy_tree(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_type()?.is_dir() {
+            if entry.file_name() != "incremental" {
+                copy_tree(&source, &target)?;
+            }
+            continue;
+        }
+        let compiled = source
+            .extension()
+            .is_some_and(|end| end == "rlib" || end == "rmeta" || end == "so");
+        if !(compiled && std::fs::hard_link(&source, &target).is_ok()) {
+            copy_with_time(&source, &target)?;
+        }
+    }
+    Ok(())
+}
+
+/// Copies a file with its modification time, by which cargo knows that nothing is to be rebuilt.
+fn copy_with_time(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::copy(from, to)?;
+    let modified = std::fs::metadata(from)?.modified()?;
+    std::fs::File::options()
+        .write(true)
+        .open(to)?
+        .set_modified(modified)
+}
+
+fn random_key() -> Result<String> {
+    let mut bytes = [0; 24];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| anyhow::anyhow!("no random numbers from the system: {error}"))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Writes a file that only its owner can read: whoever knows the key can run code.
+pub(crate) fn write_private(path: &Path, text: &str) -> Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options
+        .open(path)
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    std::io::Write::write_all(&mut file, text.as_bytes())?;
+    Ok(())
+}
+
+fn log_file(folder: &Path) -> Result<Stdio> {
+    Ok(std::fs::File::create(folder.join("log"))?.into())
+}
