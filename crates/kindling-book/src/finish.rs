@@ -400,6 +400,7 @@ impl Finish<'_> {
             ),
             ("const path_to_root", root_script),
             ("<main>", body.to_owned()),
+            ("<h1 id=", "<h1 data-pagefind-meta=\"title\" id=".to_owned()),
         ];
         let mut html = close_buttons_later(html);
         for (found, replacement) in changes {
