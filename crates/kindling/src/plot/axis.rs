@@ -86,9 +86,15 @@ impl Axis {
             .fold(0.0, f64::max)
     }
 
-    /// Keeps every second, third … label, so that all fit into `length` pixels.
-    pub(super) fn thinned(mut self, size: f64, length: f64) -> Self {
-        let fits = (length / (self.label_width(size) + 8.0)).max(1.0) as usize;
+    /// Keeps every second, third … label, so that all fit side by side into `length` pixels.
+    pub(super) fn thinned(self, size: f64, length: f64) -> Self {
+        let room = self.label_width(size) + 8.0;
+        self.every(room, length)
+    }
+
+    /// Keeps every second, third … label, so that each of them has `room` of the `length` pixels.
+    pub(super) fn every(mut self, room: f64, length: f64) -> Self {
+        let fits = (length / room).max(1.0) as usize;
         let every = self.ticks.len().div_ceil(fits).max(1);
         self.ticks = self.ticks.into_iter().step_by(every).collect();
         self

@@ -99,6 +99,12 @@ impl Bars {
             (left, left + wide * 0.96)
         };
         let count = self.labels.len();
+        let all: Vec<f64> = series
+            .iter()
+            .flat_map(|(_, values)| values)
+            .copied()
+            .collect();
+        let decimals = text::decimals(&all);
         frame.draw(
             |chart| {
                 for (index, (_, values)) in series.iter().enumerate() {
@@ -117,7 +123,7 @@ impl Bars {
                 );
                 for (index, (_, values)) in series.iter().enumerate() {
                     for (place, &value) in values.iter().enumerate() {
-                        let label = text::short(value);
+                        let label = text::number(value, decimals);
                         let (left, right) = edges(index, place);
                         if text::width(&label, TICK_SIZE) > (right - left) * x + 6.0 {
                             continue; // the axis has to do

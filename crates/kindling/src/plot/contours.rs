@@ -239,7 +239,7 @@ impl Contours {
             }
         }
         for piece in &whole {
-            line(chart, piece, stroke(WHITE, 0.8, LINE + 2.4))?;
+            line(chart, piece, stroke(WHITE, 0.55, LINE + 2.0))?;
         }
         for piece in &whole {
             line(chart, piece, stroke(color, 1.0, LINE))?;

@@ -198,7 +198,7 @@ impl Graph {
         let shift = ((width - (right - left)) / 2.0 - left, head - top);
         let mut canvas = Canvas::new(width, bottom - top + head + 12.0);
         canvas.text(
-            (12.0, 24.0),
+            (left + shift.0, 24.0),
             &self.title,
             Type {
                 bold: true,
@@ -427,40 +427,43 @@ fn apart(wanted: &[f64], sizes: &[f64]) -> Vec<f64> {
         .collect()
 }
 
-/// An arrow from item to item along `way`, level at both ends.
+/// An arrow from item to item along `way`: one smooth curve, level at both ends.
 fn arrow(canvas: &mut Canvas, plan: &Plan, way: &[usize], shift: (f64, f64)) {
     const HEAD: f64 = 8.0;
     let paint = Paint(INK, 0.85);
-    let mut line = Vec::new();
-    let mut tip = (0.0, 0.0);
-    for (index, pair) in way.windows(2).enumerate() {
-        let (from, to) = (&plan.items[pair[0]], &plan.items[pair[1]]);
-        let last = index + 2 == way.len();
-        let start = (from.x + from.size.0 / 2.0 + shift.0, from.y + shift.1);
-        tip = (to.x - to.size.0 / 2.0 + shift.0, to.y + shift.1);
-        let end = (tip.0 - if last { HEAD } else { 0.0 }, tip.1);
-        let half = (end.0 - start.0) / 2.0;
-        let (first, second) = ((start.0 + half, start.1), (end.0 - half, end.1));
-        for step in 0..=24 {
-            let t = f64::from(step) / 24.0;
-            let weights = [
-                (1.0 - t).powi(3),
-                3.0 * t * (1.0 - t).powi(2),
-                3.0 * t * t * (1.0 - t),
-                t.powi(3),
-            ];
-            let mix = |values: [f64; 4]| {
-                values
-                    .iter()
-                    .zip(weights)
-                    .map(|(value, weight)| value * weight)
-                    .sum::<f64>()
-            };
-            line.push((
-                mix([start.0, first.0, second.0, end.0]),
-                mix([start.1, first.1, second.1, end.1]),
-            ));
+    let (Some(&first), Some(&last)) = (way.first(), way.last()) else {
+        return;
+    };
+    let (from, to) = (&plan.items[first], &plan.items[last]);
+    let start = (from.x + from.size.0 / 2.0 + shift.0, from.y + shift.1);
+    let tip = (to.x - to.size.0 / 2.0 + shift.0, to.y + shift.1);
+    let mut points = vec![start];
+    for &bend in &way[1..way.len() - 1] {
+        points.push((plan.items[bend].x + shift.0, plan.items[bend].y + shift.1));
+    }
+    points.push((tip.0 - HEAD, tip.1));
+    // The slope at a bend is that of the line between its neighbours (Catmull and Rom, 1974).
+    let slope = |index: usize| {
+        if index == 0 || index + 1 == points.len() {
+            return 0.0;
         }
+        let (before, after) = (points[index - 1], points[index + 1]);
+        (after.1 - before.1) / (after.0 - before.0)
+    };
+    let mut line = Vec::new();
+    for index in 1..points.len() {
+        let (start, end) = (points[index - 1], points[index]);
+        let reach = (end.0 - start.0) * 0.45;
+        let handles = (
+            start.1 + slope(index - 1) * reach,
+            end.1 - slope(index) * reach,
+        );
+        let x = [start.0, start.0 + reach, end.0 - reach, end.0];
+        let y = [start.1, handles.0, handles.1, end.1];
+        line.extend((0..=24).map(|step| {
+            let t = f64::from(step) / 24.0;
+            (bezier(x, t), bezier(y, t))
+        }));
     }
     canvas.line(&line, paint, 1.5);
     canvas.fill(
@@ -471,6 +474,15 @@ fn arrow(canvas: &mut Canvas, plan: &Plan, way: &[usize], shift: (f64, f64)) {
         ],
         paint,
     );
+}
+
+/// A point of the cubic curve through the first and the last number, at `t` between 0 and 1.
+fn bezier([start, first, second, end]: [f64; 4], t: f64) -> f64 {
+    let back = 1.0 - t;
+    back.powi(3) * start
+        + 3.0 * back * back * t * first
+        + 3.0 * back * t * t * second
+        + t.powi(3) * end
 }
 
 #[cfg(test)]

@@ -70,29 +70,17 @@ impl Heatmap {
         self.check(&name)?;
         let (columns, rows) = (self.labels.0.len(), self.labels.1.len());
         let (low, high) = bounds(self.rows.iter().flatten().copied());
-        let scale = |value: f64| {
-            if self.logarithmic {
-                value.abs().ln_1p().copysign(value)
-            } else {
-                value
-            }
-        };
-        let most = scale(high.abs().max(low.abs()));
-        let shade = |value: f64| {
-            if low < 0.0 && high > 0.0 {
-                return diverging(scale(value) / most);
-            }
-            let (from, to) = (scale(low), scale(high));
-            sequential(if to > from {
-                (scale(value) - from) / (to - from)
-            } else {
-                0.0
-            })
+        let colors = Colors {
+            low,
+            high,
+            logarithmic: self.logarithmic,
         };
         let x = Axis::named(&self.labels.0).thinned(TICK_SIZE, 600.0);
-        let y = Axis::named(&self.labels.1).reversed();
         // Cells are as high as their labels need, and a tall table is a tall figure.
         let height = 110.0 + (rows as f64 * 28.0).clamp(295.0, 640.0);
+        let y = Axis::named(&self.labels.1)
+            .every(15.0, height - 110.0)
+            .reversed();
         let mut frame = Frame::new(&self.title, (x, y), (&self.axes.0, &self.axes.1));
         frame.height = height;
         frame.grid = (false, false);
@@ -106,29 +94,24 @@ impl Heatmap {
                     (plot.bottom - plot.top) / rows as f64,
                 );
                 if columns * rows > 400 {
-                    picture = self.picture(canvas, plot, &shade);
+                    picture = self.picture(canvas, plot, &colors);
                 } else {
-                    self.cells(canvas, plot, cell, &shade);
+                    self.cells(canvas, plot, cell, &colors);
                 }
-                bar(canvas, plot, (low, high), &shade);
+                colors.bar(canvas, plot);
             },
         )?;
         picture.map_err(|error| Error::Plot(format!("{name}: {error}")))?;
         Ok(figure)
     }
 
-    fn cells(
-        &self,
-        canvas: &mut Canvas,
-        plot: Plot,
-        cell: (f64, f64),
-        shade: &dyn Fn(f64) -> RGBColor,
-    ) {
-        let widest = self
-            .rows
+    fn cells(&self, canvas: &mut Canvas, plot: Plot, cell: (f64, f64), colors: &Colors) {
+        let all: Vec<f64> = self.rows.iter().flatten().copied().collect();
+        let decimals = text::decimals(&all);
+        let label = |value: f64| text::number(value, decimals);
+        let widest = all
             .iter()
-            .flatten()
-            .map(|value| text::width(&text::short(*value), TICK_SIZE))
+            .map(|value| text::width(&label(*value), TICK_SIZE))
             .fold(0.0, f64::max);
         let written = widest + 4.0 <= cell.0 && TICK_SIZE + 2.0 <= cell.1;
         for (row, values) in self.rows.iter().enumerate() {
@@ -137,7 +120,7 @@ impl Heatmap {
                     plot.left + cell.0 * column as f64,
                     plot.top + cell.1 * row as f64,
                 );
-                let ground = shade(value);
+                let ground = colors.shade(value);
                 canvas.rectangle(
                     (corner.0 + 0.7, corner.1 + 0.7),
                     (cell.0 - 1.4, cell.1 - 1.4),
@@ -153,7 +136,7 @@ impl Heatmap {
                     let letters = letters_on(ground);
                     canvas.text(
                         middle,
-                        &text::short(value),
+                        &label(value),
                         Type {
                             color: letters,
                             ..Type::new(TICK_SIZE, Align::Middle)
@@ -165,18 +148,13 @@ impl Heatmap {
     }
 
     /// Many cells are one picture, of which each cell is a pixel.
-    fn picture(
-        &self,
-        canvas: &mut Canvas,
-        plot: Plot,
-        shade: &dyn Fn(f64) -> RGBColor,
-    ) -> std::io::Result<()> {
+    fn picture(&self, canvas: &mut Canvas, plot: Plot, colors: &Colors) -> std::io::Result<()> {
         let pixels = self
             .rows
             .iter()
             .flatten()
             .flat_map(|&value| {
-                let RGBColor(red, green, blue) = shade(value);
+                let RGBColor(red, green, blue) = colors.shade(value);
                 [red, green, blue]
             })
             .collect();
@@ -229,34 +207,94 @@ impl Heatmap {
     }
 }
 
-/// The scale to the right: which colour is which number.
-fn bar(canvas: &mut Canvas, plot: Plot, (low, high): (f64, f64), shade: &dyn Fn(f64) -> RGBColor) {
-    const STRIPES: usize = 32;
-    let (left, wide, long) = (plot.right + 14.0, 12.0, plot.bottom - plot.top);
-    let stripe = long / STRIPES as f64;
-    for index in 0..STRIPES {
-        let value = low + (high - low) * (index as f64 + 0.5) / STRIPES as f64;
-        let top = plot.bottom - stripe * (index as f64 + 1.0);
-        canvas.rectangle(
-            (left, top),
-            (wide, stripe + 0.3),
-            0.0,
-            Some(Paint::solid(shade(value))),
-            None,
-        );
+/// Which number has which colour.
+#[derive(Debug)]
+struct Colors {
+    low: f64,
+    high: f64,
+    logarithmic: bool,
+}
+
+impl Colors {
+    /// Where a number stands, evenly spaced for the eye.
+    fn place(&self, value: f64) -> f64 {
+        if self.logarithmic {
+            value.abs().ln_1p().copysign(value)
+        } else {
+            value
+        }
     }
-    canvas.rectangle(
-        (left, plot.top),
-        (wide, long),
-        0.0,
-        None,
-        Some((Paint(INK, 0.4), 1.0)),
-    );
-    for (value, y) in [(low, plot.bottom), (high, plot.top + 9.0)] {
-        canvas.text(
-            (left + wide + 5.0, y),
-            &text::short(value),
-            Type::new(TICK_SIZE, Align::Start),
+
+    fn shade(&self, value: f64) -> RGBColor {
+        self.shade_at(self.place(value))
+    }
+
+    fn shade_at(&self, place: f64) -> RGBColor {
+        let (from, to) = (self.place(self.low), self.place(self.high));
+        if from < 0.0 && to > 0.0 {
+            diverging(place / to.max(-from))
+        } else {
+            sequential(if to > from {
+                (place - from) / (to - from)
+            } else {
+                0.0
+            })
+        }
+    }
+
+    /// Draws the scale to the right of the table.
+    fn bar(&self, canvas: &mut Canvas, plot: Plot) {
+        const STRIPES: usize = 40;
+        let (left, wide, long) = (plot.right + 14.0, 12.0, plot.bottom - plot.top);
+        let (from, to) = (self.place(self.low), self.place(self.high));
+        for index in 0..STRIPES {
+            let share = (index as f64 + 0.5) / STRIPES as f64;
+            let (high, low) = (
+                (index + 1) as f64 / STRIPES as f64,
+                index as f64 / STRIPES as f64,
+            );
+            // Each stripe goes on a little below the one under it, so that no gap shows between them.
+            let (top, bottom) = (
+                plot.bottom - long * high,
+                plot.bottom - long * low + if index > 0 { 0.4 } else { 0.0 },
+            );
+            let color = self.shade_at(from + (to - from) * share);
+            canvas.rectangle(
+                (left, top),
+                (wide, bottom - top),
+                0.0,
+                Some(Paint::solid(color)),
+                None,
+            );
+        }
+        canvas.rectangle(
+            (left, plot.top),
+            (wide, long),
+            0.0,
+            None,
+            Some((Paint(INK, 0.4), 1.0)),
         );
+        let mut labels = vec![(plot.bottom, self.low)];
+        if to > from {
+            let height = |value: f64| plot.bottom - long * (self.place(value) - from) / (to - from);
+            labels.push((plot.top + 9.0, self.high));
+            let between: Vec<f64> = if self.logarithmic {
+                (0..6).map(|power| 10_f64.powi(power)).collect()
+            } else {
+                vec![0.0]
+            };
+            for value in between {
+                if height(value) < plot.bottom - 16.0 && height(value) > plot.top + 26.0 {
+                    labels.push((height(value) + 4.5, value));
+                }
+            }
+        }
+        for (baseline, value) in labels {
+            canvas.text(
+                (left + wide + 5.0, baseline),
+                &text::short(value),
+                Type::new(TICK_SIZE, Align::Start),
+            );
+        }
     }
 }

@@ -40,7 +40,7 @@ fn all() -> Vec<Figure> {
             .unwrap(),
         Scatter::new("Points")
             .series("class 0", wave(0.5))
-            .line("fit", &[(0.0, 0.0), (10.0, 3.0)])
+            .line("fit", [(0.0, 0.0), (10.0, 3.0)])
             .draw()
             .unwrap(),
         Bars::new("Bars")
@@ -56,7 +56,7 @@ fn all() -> Vec<Figure> {
         .log_levels()
         .path(
             "descent",
-            &[(-1.5, 2.0), (-1.0, 1.0), (9.0, 9.0), (1.0, 1.0)],
+            [(-1.5, 2.0), (-1.0, 1.0), (9.0, 9.0), (1.0, 1.0)],
         )
         .mark("minimum", (1.0, 1.0))
         .draw()
@@ -191,7 +191,7 @@ fn numbers_that_are_none_name_their_series() {
         assert!(
             message(
                 Contours::new("C", 0.0..1.0, 0.0..1.0, |x, _| x)
-                    .path("p", &[(bad, 0.0)])
+                    .path("p", [(bad, 0.0)])
                     .draw()
             )
             .contains("series \"p\"")

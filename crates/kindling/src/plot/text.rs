@@ -44,7 +44,7 @@ pub(super) fn number(value: f64, decimals: usize) -> String {
     let size = value.abs();
     let plain = if value == 0.0 {
         "0".to_owned()
-    } else if size >= 1e6 || size < 5e-5 {
+    } else if !(5e-5..1e6).contains(&size) {
         let mut exponent = size.log10().floor() as i32;
         let mut leading = size / 10_f64.powi(exponent);
         if (leading * 10.0).round() >= 100.0 {
@@ -75,15 +75,36 @@ pub(super) fn number(value: f64, decimals: usize) -> String {
 
 /// A number with about three digits that matter, for labels beside data.
 pub(super) fn short(value: f64) -> String {
-    if value.fract() == 0.0 && value.abs() < 1e6 {
-        return number(value, 0);
+    let label = number(value, decimals(&[value]));
+    // What rounds to a whole number is shown as one.
+    match label
+        .strip_suffix(".000")
+        .or(label.strip_suffix(".00"))
+        .or(label.strip_suffix(".0"))
+    {
+        Some(whole) => whole.to_owned(),
+        None => label,
     }
-    let whole_digits = if value == 0.0 {
-        0
+}
+
+/// How many decimals show these numbers alike: enough for about three digits of the largest, no more than they have.
+pub(super) fn decimals(values: &[f64]) -> usize {
+    let largest = values
+        .iter()
+        .fold(0.0, |most: f64, value| most.max(value.abs()));
+    let whole_digits = if largest > 0.0 {
+        largest.log10().floor() as i32 + 1
     } else {
-        value.abs().log10().floor() as i32 + 1
+        0
     };
-    number(value, (3 - whole_digits).clamp(0, 4) as usize)
+    let most = (3 - whole_digits).clamp(0, 4) as usize;
+    let exact = |decimals: usize| {
+        let scale = 10_f64.powi(decimals as i32);
+        values
+            .iter()
+            .all(|value| ((value * scale).round() / scale - value).abs() < 1e-6 * largest)
+    };
+    (0..most).find(|&decimals| exact(decimals)).unwrap_or(most)
 }
 
 /// A whole number in raised digits.
@@ -98,4 +119,38 @@ pub(super) fn superscript(exponent: i32) -> String {
                 .map_or('⁻', |digit| DIGITS[digit as usize])
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_the_digits_that_matter() {
+        let shown = [
+            0.0, 1.0, -2.5, 0.123_456, 1_350.4, 2e7, -3.2e-9, 0.000_2, 0.999_99,
+        ]
+        .map(short);
+        assert_eq!(
+            shown,
+            [
+                "0",
+                "1",
+                "−2.5",
+                "0.123",
+                "1350",
+                "2×10⁷",
+                "−3.2×10⁻⁹",
+                "0.0002"
+            ]
+        );
+        assert_eq!(decimals(&[0.5, 0.25]), 2);
+        assert_eq!(decimals(&[1.0, 959.0]), 0);
+        assert_eq!(decimals(&[]), 0);
+    }
+
+    #[test]
+    fn xml_is_escaped() {
+        assert_eq!(escape("a<b & \"c\"\u{0}"), "a&lt;b &amp; &quot;c&quot; ");
+    }
 }
