@@ -30,7 +30,7 @@ fn all() -> Vec<Figure> {
         Lines::new("Curves <&\"'> \u{1}")
             .axes("epoch", "loss")
             .series("a & b", wave(0.0))
-            .series("b", &wave(1.0))
+            .series("b", wave(1.0))
             .draw()
             .unwrap(),
         Lines::new("Logarithmic")
