@@ -38,13 +38,20 @@ pub fn run(args: Args) -> Result<()> {
     }
     if let Some(file) = &args.merge {
         let taken = kindling_book::merge(&root, file)?;
-        println!("{taken} translations taken into {}", kindling_book::CATALOGUE);
+        println!(
+            "{taken} translations taken into {}",
+            kindling_book::CATALOGUE
+        );
         return Ok(());
     }
     if args.check {
         return check(&root);
     }
-    let options = Options { languages: Language::ALL.to_vec(), dest: args.dest, search: !args.no_search };
+    let options = Options {
+        languages: Language::ALL.to_vec(),
+        dest: args.dest,
+        search: !args.no_search,
+    };
     let report = kindling_book::build(&root, &options)?;
     println!(
         "{} pages with {} cells, {} of them searchable in {} languages: {} ({:.1} s)",
@@ -69,14 +76,24 @@ pub fn check(root: &Path) -> Result<()> {
     if problems.is_empty() {
         return Ok(());
     }
-    bail!("{}\n{} problems with the Chinese edition", problems.join("\n"), problems.len());
+    bail!(
+        "{}\n{} problems with the Chinese edition",
+        problems.join("\n"),
+        problems.len()
+    );
 }
 
 /// The nearest folder upwards that holds the book.
 fn repository() -> Result<PathBuf> {
     let here = std::env::current_dir()?;
-    match here.ancestors().find(|folder| folder.join("book/book.toml").is_file()) {
+    match here
+        .ancestors()
+        .find(|folder| folder.join("book/book.toml").is_file())
+    {
         Some(root) => Ok(root.to_owned()),
-        None => bail!("no book/book.toml in {} or above; run the command inside the course's folder", here.display()),
+        None => bail!(
+            "no book/book.toml in {} or above; run the command inside the course's folder",
+            here.display()
+        ),
     }
 }

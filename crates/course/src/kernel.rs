@@ -46,10 +46,23 @@ pub fn prepare_kernel(home: &Home) -> Result<()> {
 }
 
 fn status(home: &Home) -> Result<()> {
-    let say = |ready: bool, what: &str| println!("{} {what}", if ready { "ready  " } else { "missing" });
-    say(home.evcxr().is_file(), &format!("evcxr_jupyter {EVCXR_VERSION} at {}", home.evcxr().display()));
-    say(standard_library().is_ok(), "the standard library's sources, for type inference");
-    say(is_prepared(home), "Candle and the course's crate, compiled for the kernel");
+    let say =
+        |ready: bool, what: &str| println!("{} {what}", if ready { "ready  " } else { "missing" });
+    say(
+        home.evcxr().is_file(),
+        &format!(
+            "evcxr_jupyter {EVCXR_VERSION} at {}",
+            home.evcxr().display()
+        ),
+    );
+    say(
+        standard_library().is_ok(),
+        "the standard library's sources, for type inference",
+    );
+    say(
+        is_prepared(home),
+        "Candle and the course's crate, compiled for the kernel",
+    );
     if !is_prepared(home) {
         bail!("the kernel is not prepared; run `cargo course kernel prepare`");
     }

@@ -1,0 +1,277 @@
+//! `course notebooks`: writes the notebooks of the lessons, runs them, and compares.
+
+mod compare;
+mod execute;
+
+use anyhow::{Context, Result, bail};
+use kindling_pages::{Book, Page, notebook, notebook_path, read_notebook, to_json};
+use nbformat::v4::{Cell, Notebook};
+use std::path::{Path, PathBuf};
+
+/// Write, run or compare the notebooks of the lessons.
+#[derive(Debug, Default, clap::Args)]
+pub struct Args {
+    /// Compare instead of write: with the pages, and with --execute also the outputs
+    #[arg(long)]
+    pub check: bool,
+
+    /// Run the cells on the real kernel: those of changed pages, or of all with --force or --check
+    #[arg(long)]
+    pub execute: bool,
+
+    /// Run unchanged pages, too
+    #[arg(long, requires = "execute")]
+    pub force: bool,
+
+    /// Only these pages (such as algorithms/backpropagation)
+    pub pages: Vec<PathBuf>,
+}
+
+/// Runs the command.
+pub fn run(args: Args) -> Result<()> {
+    let book = Book::open(&crate::repository()?)?;
+    let lessons = chosen(&book, &args.pages)?;
+    if !args.pages.is_empty() || args.check {
+        // Other pages' notebooks are not this call's business.
+    } else {
+        remove_orphans(&book)?;
+    }
+    if !args.execute {
+        for page in &lessons {
+            if args.check {
+                check_source(&book, page)?
+            } else {
+                write_source(&book, page)?
+            }
+        }
+        if args.check {
+            check_orphans(&book)?;
+        }
+        println!(
+            "{} notebooks {}",
+            lessons.len(),
+            if args.check { "are in step" } else { "written" }
+        );
+        return Ok(());
+    }
+    let home = crate::kernel::home()?;
+    crate::kernel::prepare_kernel(&home)?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    runtime.block_on(async {
+        for page in lessons {
+            execute_page(&book, page, &home, &args).await?;
+        }
+        Ok(())
+    })
+}
+
+/// The lessons that the arguments name, or all.
+fn chosen<'a>(book: &'a Book, names: &[PathBuf]) -> Result<Vec<&'a Page>> {
+    if names.is_empty() {
+        return Ok(book.lessons().filter(|page| has_notebook(page)).collect());
+    }
+    let find = |name: &PathBuf| {
+        let page = book
+            .page(name)
+            .filter(|page| page.is_complete() && has_notebook(page));
+        let known: Vec<String> = book
+            .lessons()
+            .filter(|page| has_notebook(page))
+            .map(|page| page.path.with_extension("").display().to_string())
+            .collect();
+        page.with_context(|| {
+            format!(
+                "there is no lesson `{}`; the lessons are: {}",
+                name.display(),
+                known.join(", ")
+            )
+        })
+    };
+    names.iter().map(find).collect()
+}
+
+fn has_notebook(page: &Page) -> bool {
+    page.cells().any(kindling_pages::Cell::in_notebook)
+}
+
+async fn execute_page(
+    book: &Book,
+    page: &Page,
+    home: &kindling_kernel::Home,
+    args: &Args,
+) -> Result<()> {
+    let path = book.root.join(notebook_path(page));
+    let stored = read_notebook(&path)?;
+    let mut fresh = notebook(&book.root, page, stored.as_ref())?;
+    if args.check {
+        check_source(book, page)?;
+    } else if !args.force && !needs_run(stored.as_ref(), &fresh) {
+        println!("{}: unchanged", path_shown(&path, book));
+        return Ok(());
+    }
+    let seconds = execute::run_cells(page, &mut fresh, home).await?;
+    match stored.filter(|_| args.check) {
+        Some(stored) => {
+            compare::compare(page, &stored, &fresh)?;
+            println!(
+                "{}: the outputs are the same ({seconds:.0} s)",
+                path_shown(&path, book)
+            );
+        }
+        None => {
+            write_atomically(&path, &to_json(&fresh)?)?;
+            println!("{}: run in {seconds:.0} s", path_shown(&path, book));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a cell has changed since the notebook was run, or never ran.
+fn needs_run(stored: Option<&Notebook>, fresh: &Notebook) -> bool {
+    let Some(stored) = stored else { return true };
+    let code = |notebook: &Notebook| -> Vec<(String, String)> {
+        let cells = notebook
+            .cells
+            .iter()
+            .filter(|cell| matches!(cell, Cell::Code { .. }));
+        cells
+            .map(|cell| (cell.id().to_string(), cell.source().concat()))
+            .collect()
+    };
+    let never_ran = stored.cells.iter().all(|cell| match cell {
+        Cell::Code { outputs, .. } => outputs.is_empty(),
+        _ => true,
+    });
+    never_ran || code(stored) != code(fresh)
+}
+
+fn write_source(book: &Book, page: &Page) -> Result<()> {
+    let path = book.root.join(notebook_path(page));
+    let stored = read_notebook(&path)?;
+    write_atomically(
+        &path,
+        &to_json(&notebook(&book.root, page, stored.as_ref())?)?,
+    )
+}
+
+/// Fails, naming page and cell, when the notebook is not the one that the page gives.
+pub fn check_source(book: &Book, page: &Page) -> Result<()> {
+    let path = book.root.join(notebook_path(page));
+    let shown = path_shown(&path, book);
+    let advice = "run `cargo course sync`";
+    let Some(stored) = read_notebook(&path)? else {
+        bail!(
+            "{}: {shown} is missing; {advice}",
+            page.shown_path().display()
+        );
+    };
+    let expected = notebook(&book.root, page, Some(&stored))?;
+    if to_json(&expected)? == to_json(&stored)? {
+        return Ok(());
+    }
+    let stale = |cell: &str, line: usize| {
+        format!(
+            "{}:{line}: cell `{cell}` of {shown} is stale; {advice}",
+            page.shown_path().display()
+        )
+    };
+    for cell in page.cells().filter(|cell| cell.in_notebook()) {
+        let find = |notebook: &Notebook| {
+            notebook
+                .cells
+                .iter()
+                .find(|found| found.id().as_str() == cell.id)
+                .map(|found| found.source().concat())
+        };
+        if find(&stored) != find(&expected) {
+            bail!(stale(&cell.id, cell.line));
+        }
+    }
+    let differs = expected
+        .cells
+        .iter()
+        .zip(&stored.cells)
+        .find(|(new, old)| new.id() != old.id() || new.source() != old.source());
+    let name = differs.map_or("prose or metadata".to_owned(), |(new, _)| {
+        new.id().to_string()
+    });
+    bail!(stale(&name, 1))
+}
+
+/// The notebooks that no page gives.
+fn orphans(book: &Book) -> Result<Vec<PathBuf>> {
+    let expected: Vec<PathBuf> = book
+        .lessons()
+        .filter(|page| has_notebook(page))
+        .map(notebook_path)
+        .collect();
+    let mut found = Vec::new();
+    collect(&book.root.join("notebooks"), &mut found)?;
+    found.retain(|path| {
+        path.strip_prefix(&book.root)
+            .is_ok_and(|path| !expected.iter().any(|known| known == path))
+    });
+    Ok(found)
+}
+
+fn collect(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return Ok(());
+    };
+    for entry in entries {
+        let path = entry?.path();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        if path.is_dir() && !name.starts_with('.') {
+            collect(&path, found)?;
+        } else if path.extension().is_some_and(|end| end == "ipynb") {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// Fails when there is a notebook without a page.
+pub fn check_orphans(book: &Book) -> Result<()> {
+    if let Some(path) = orphans(book)?.first() {
+        bail!(
+            "{}: no lesson gives this notebook; run `cargo course sync` to remove it",
+            path_shown(path, book)
+        );
+    }
+    Ok(())
+}
+
+fn remove_orphans(book: &Book) -> Result<()> {
+    for path in orphans(book)? {
+        std::fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+        println!("{}: removed, no lesson gives it", path_shown(&path, book));
+    }
+    Ok(())
+}
+
+fn path_shown(path: &Path, book: &Book) -> String {
+    path.strip_prefix(&book.root)
+        .unwrap_or(path)
+        .display()
+        .to_string()
+}
+
+fn write_atomically(path: &Path, text: &str) -> Result<()> {
+    if std::fs::read_to_string(path).is_ok_and(|old| old == text) {
+        return Ok(());
+    }
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot create {}", folder.display()))?;
+    }
+    let unfinished = path.with_extension("ipynb.part");
+    std::fs::write(&unfinished, text)
+        .with_context(|| format!("cannot write {}", unfinished.display()))?;
+    std::fs::rename(&unfinished, path)
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(())
+}

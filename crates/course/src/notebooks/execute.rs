@@ -1,0 +1,203 @@
+//! Runs the cells of a notebook on the real kernel and keeps what they show.
+
+use anyhow::{Result, bail};
+use kindling_kernel::{Home, Outcome, Session, settle};
+use kindling_pages::{Cell, Page};
+use kindling_progress::Progress;
+use nbformat::v4::{self, MultilineString, Output};
+use std::time::Instant;
+
+/// Runs every code cell of `notebook`, which is `page`'s, in order; returns the seconds it took.
+pub async fn run_cells(page: &Page, notebook: &mut v4::Notebook, home: &Home) -> Result<f64> {
+    let started = Instant::now();
+    let cells: Vec<&Cell> = page.cells().filter(|cell| cell.in_notebook()).collect();
+    let progress = Progress::new(cells.len() as u64, &page.title, "cells");
+    let mut session = Session::start(home).await?;
+    let mut done = 0;
+    for cell in &mut notebook.cells {
+        let v4::Cell::Code {
+            id,
+            source,
+            outputs,
+            ..
+        } = cell
+        else {
+            continue;
+        };
+        let Some(known) = cells.iter().find(|known| known.id == id.as_str()) else {
+            continue;
+        };
+        let mut fresh = Vec::new();
+        let outcome = session
+            .execute(&source.concat(), &mut |output| push(&mut fresh, output))
+            .await?;
+        let fresh: Vec<Output> = fresh.into_iter().map(tidy).collect();
+        let failed = outcome == Outcome::Error || fresh.iter().any(is_panic);
+        if failed != known.must_fail() {
+            progress.finish(&format!("{}: stopped", page.title));
+            session.shutdown().await;
+            let what = if failed {
+                "failed"
+            } else {
+                "must fail, and did not"
+            };
+            bail!(
+                "{}:{}: cell `{id}` {what}\n{}",
+                page.shown_path().display(),
+                known.line,
+                as_text(&fresh)
+            );
+        }
+        *outputs = fresh;
+        done += 1;
+        progress.set(done);
+    }
+    progress.finish(&format!("{}: {done} cells", page.title));
+    session.shutdown().await;
+    Ok(started.elapsed().as_secs_f64())
+}
+
+/// Adds an output; pieces of one stream become one.
+fn push(outputs: &mut Vec<Output>, output: Output) {
+    if let (
+        Some(Output::Stream { name, text }),
+        Output::Stream {
+            name: new,
+            text: more,
+        },
+    ) = (outputs.last_mut(), &output)
+        && name == new
+    {
+        text.0.push_str(&more.0);
+        return;
+    }
+    outputs.push(output);
+}
+
+/// What is kept: settled progress lines, no colours, no counters.
+fn tidy(output: Output) -> Output {
+    match output {
+        Output::Stream { name, text } => {
+            let text = without_backtrace(&without_colours(&settle(&text.0)));
+            Output::Stream {
+                name,
+                text: MultilineString(text),
+            }
+        }
+        Output::Error(mut error) => {
+            error.evalue = without_colours(&error.evalue);
+            error.traceback = error
+                .traceback
+                .iter()
+                .map(|line| without_colours(line).trim_end().to_owned())
+                .collect();
+            // The kernel counts the cells that it ran: the number would change with each cell added above.
+            error
+                .traceback
+                .iter_mut()
+                .for_each(|line| *line = uncounted(line));
+            Output::Error(error)
+        }
+        // The running number of a result changes with each cell added above it.
+        Output::ExecuteResult(result) => Output::DisplayData(v4::DisplayData {
+            data: result.data,
+            metadata: result.metadata,
+        }),
+        other => other,
+    }
+}
+
+/// Removes terminal escape codes.
+fn without_colours(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text.chars();
+    while let Some(character) = rest.next() {
+        if character != '\u{1b}' {
+            plain.push(character);
+            continue;
+        }
+        if rest.next() == Some('[') {
+            rest.find(char::is_ascii_alphabetic);
+        }
+    }
+    plain
+}
+
+/// A panic's stack trace names addresses and files of this machine; its message is what a reader needs.
+fn without_backtrace(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut inside = false;
+    for line in text.split_inclusive('\n') {
+        let trimmed = line.trim_start();
+        inside |= line.starts_with("stack backtrace:");
+        let numbered = trimmed
+            .split_once(": ")
+            .is_some_and(|(number, _)| number.parse::<u32>().is_ok());
+        let continues = numbered
+            || trimmed.starts_with("at ")
+            || line.starts_with("note:")
+            || trimmed.is_empty();
+        if inside && (line.starts_with("stack backtrace:") || continues) {
+            continue;
+        }
+        inside = false;
+        kept.push_str(&unthreaded(line));
+    }
+    kept
+}
+
+/// `thread '<unnamed>' (1234) panicked at src/lib.rs:12:5:` without the numbers that change from run to run.
+fn unthreaded(line: &str) -> String {
+    if line.starts_with("thread '") && line.contains("panicked at") {
+        return "the cell panicked:\n".to_owned();
+    }
+    line.to_owned()
+}
+
+fn uncounted(line: &str) -> String {
+    match line.split_once("command_") {
+        Some((before, after)) => format!(
+            "{before}cell{}",
+            after.trim_start_matches(|c: char| c.is_ascii_digit())
+        ),
+        None => line.to_owned(),
+    }
+}
+
+fn is_panic(output: &Output) -> bool {
+    matches!(output, Output::Stream { name, text } if name == "stderr" && text.0.starts_with("the cell panicked:"))
+        || matches!(output, Output::Stream { name, text } if name == "stderr" && text.0.contains("\nthe cell panicked:"))
+}
+
+/// The outputs as a terminal shows them.
+pub fn as_text(outputs: &[Output]) -> String {
+    let mut text = String::new();
+    for output in outputs {
+        match output {
+            Output::Stream { text: stream, .. } => text.push_str(&stream.0),
+            Output::Error(error) => text.push_str(&format!(
+                "{}\n{}\n",
+                error.evalue,
+                error.traceback.join("\n")
+            )),
+            Output::DisplayData(_) | Output::ExecuteResult(_) => text.push_str("(a result)\n"),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_changes_from_run_to_run_is_not_kept() {
+        assert_eq!(without_colours("\u{1b}[91mError\u{1b}[0m: x"), "Error: x");
+        assert_eq!(uncounted("   ╭─[ command_12:1:5 ]"), "   ╭─[ cell:1:5 ]");
+        let panic = "thread '<unnamed>' (77) panicked at src/lib.rs:9:1:\nshape mismatch\nstack backtrace:\n   0: f\n             at /x/y.rs:1:2\n   1: g\nnote: run with more\n";
+        assert_eq!(
+            without_backtrace(panic),
+            "the cell panicked:\nshape mismatch\n"
+        );
+    }
+}
