@@ -257,7 +257,7 @@ fn build_language(root: &Path, content: &Content, language: Language, folder: &P
         MDBook::load_with_config(&book_root, config).context("mdBook cannot load the book")?;
     let catalog = match language {
         Language::English => None,
-        Language::Chinese => Some(catalogue::read(&root.join(catalogue::CATALOGUE))?),
+        Language::Chinese => Some(catalogue::read_for_build(&root.join(catalogue::CATALOGUE))?),
     };
     let renderer = Renderer::new();
     let mut texts: HashMap<PathBuf, (String, Vec<Maths>)> = HashMap::new();
@@ -295,10 +295,14 @@ fn formulas(page: &Prepared, markdown: &str, renderer: &Renderer) -> Result<(Str
     let mut problem = None;
     let text = replace(markdown, |tex, display| {
         match renderer.render(tex, display) {
-            Ok(html) => maths.push(Maths {
-                tex: tex.to_owned(),
-                html,
-            }),
+            Ok(html) => {
+                // A search finds words, not the many spans of a formula.
+                let html = html.replacen("<span ", "<span data-pagefind-ignore ", 1);
+                maths.push(Maths {
+                    tex: tex.to_owned(),
+                    html,
+                });
+            }
             Err(message) => {
                 problem = Some(anyhow!(
                     "book/src/{}: `{tex}`: {message}",

@@ -12,9 +12,11 @@ use polib::catalog::Catalog;
 use polib::message::{Message, MessageFlags, MessageView};
 use polib::metadata::CatalogMetadata;
 use pulldown_cmark::{Event, Parser, Tag, TagEnd};
+use regex::Regex;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 /// The one catalogue, relative to the repository.
 pub const CATALOGUE: &str = "book/po/zh-CN.po";
@@ -208,8 +210,81 @@ pub(crate) fn read(file: &Path) -> Result<Catalog> {
     if !file.exists() {
         return Ok(Catalog::new(metadata()));
     }
-    polib::po_file::parse(file)
+    let text =
+        std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    // The parser fails hard on a header that lacks a field; ours has them all, and the file's own tells nothing.
+    let temporary = tempfile::NamedTempFile::new()?;
+    polib::po_file::write(&Catalog::new(metadata()), temporary.path())?;
+    let header = std::fs::read_to_string(temporary.path())?;
+    std::fs::write(
+        temporary.path(),
+        format!("{}\n\n{}", header.trim(), without_header(&text)),
+    )?;
+    polib::po_file::parse(temporary.path())
         .map_err(|error| anyhow!("{}: {error}; mend the file", file.display()))
+}
+
+/// Reads a catalogue for a build: its emphasis is written as HTML. Markdown sees `**` and `_` only next to spaces
+/// or punctuation, and Chinese has no spaces.
+pub(crate) fn read_for_build(file: &Path) -> Result<Catalog> {
+    let source = read(file)?;
+    let mut catalog = Catalog::new(metadata());
+    for message in source.messages() {
+        let mut builder = Message::build_singular();
+        builder
+            .with_msgid(message.msgid().to_owned())
+            .with_flags(message.flags().clone());
+        catalog.append_or_update(
+            builder
+                .with_msgstr(emphasise(message.msgstr().unwrap_or_default()))
+                .done(),
+        );
+    }
+    Ok(catalog)
+}
+
+static FIXED: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"`[^`]*`|\]\([^)]*\)|<[^>]*>|\\.").ok());
+static STRONG: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\*\*([^*]+)\*\*").ok());
+static STAR: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\*([^*\s][^*]*)\*").ok());
+static UNDERSCORE: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"(^|[^A-Za-z0-9_])_([^_\s][^_]*)_").ok());
+
+/// Writes `**a**` as `<strong>a</strong>`, `*a*` and `_a_` as `<em>a</em>`, outside code, links and HTML.
+fn emphasise(text: &str) -> String {
+    let (Some(fixed), Some(strong), Some(star), Some(underscore)) = (
+        FIXED.as_ref(),
+        STRONG.as_ref(),
+        STAR.as_ref(),
+        UNDERSCORE.as_ref(),
+    ) else {
+        return text.to_owned();
+    };
+    let parts: Vec<&str> = fixed.find_iter(text).map(|found| found.as_str()).collect();
+    let masked = fixed.replace_all(text, "\u{E000}");
+    let marked = strong.replace_all(&masked, "<strong>$1</strong>");
+    let marked = star.replace_all(&marked, "<em>$1</em>");
+    let marked = underscore.replace_all(&marked, "$1<em>$2</em>");
+    let mut parts = parts.into_iter();
+    marked
+        .split('\u{E000}')
+        .fold(String::new(), |mut result, piece| {
+            result.push_str(piece);
+            result.push_str(parts.next().unwrap_or(""));
+            result
+        })
+}
+
+/// The text of a catalogue without its header, the entry of the empty text.
+fn without_header(text: &str) -> String {
+    let entries = text.split("\n\n").filter(|entry| {
+        let mut lines = entry
+            .lines()
+            .filter(|line| !line.starts_with('#') && !line.trim().is_empty());
+        !(lines.next() == Some("msgid \"\"")
+            && lines.next().is_none_or(|line| line.starts_with("msgstr")))
+    });
+    entries.collect::<Vec<_>>().join("\n\n")
 }
 
 /// Writes a catalogue through a temporary file, and only when it differs.
@@ -346,8 +421,10 @@ pub fn untranslated(root: &Path, page: Option<&Path>) -> Result<String> {
 
 /// Takes the translations of the catalogue `part` into the book's own. Returns how many it took.
 pub fn merge(root: &Path, part: &Path) -> Result<usize> {
-    let part_catalog =
-        polib::po_file::parse(part).map_err(|error| anyhow!("{}: {error}", part.display()))?;
+    if !part.is_file() {
+        bail!("{}: there is no such catalogue", part.display());
+    }
+    let part_catalog = read(part)?;
     update_catalogue(root)?;
     let file = root.join(CATALOGUE);
     let mut catalog = read(&file)?;
@@ -499,6 +576,19 @@ mod tests {
         let wanted = fixed_parts("Use `a` and `$x$`, see [b](c.md).");
         assert_eq!(wanted, fixed_parts("参见[乙](c.md)：`$x$` 与 `a`。"));
         assert_ne!(wanted, fixed_parts("参见[乙](d.md)：`$x$` 与 `a`。"));
+    }
+
+    #[test]
+    fn emphasis_needs_no_spaces() {
+        assert_eq!(
+            emphasise("叫作*单元格*。`a_b_c`"),
+            "叫作<em>单元格</em>。`a_b_c`"
+        );
+        assert_eq!(
+            emphasise("**重点。**然后_看_[链_接_](a_b_.md)"),
+            "<strong>重点。</strong>然后<em>看</em>[链<em>接</em>](a_b_.md)"
+        );
+        assert_eq!(emphasise("`x`"), "`x`");
     }
 
     #[test]
