@@ -60,9 +60,10 @@ impl Dense {
 /// Flatten, [`Dense`], ReLU, [`Dense`].
 #[derive(Debug, Clone)]
 pub struct Mlp {
-    config: MlpConfig,
-    hidden: Dense,
-    output: Dense,
+    /// From pixels to patterns.
+    pub hidden: Dense,
+    /// From patterns to logits.
+    pub output: Dense,
 }
 
 impl Mlp {
@@ -71,11 +72,7 @@ impl Mlp {
         let mut random = Random::new(seed);
         let hidden = Dense::new(config.inputs, config.hidden, &mut random)?;
         let output = Dense::new(config.hidden, config.classes, &mut random)?;
-        Ok(Self {
-            config: *config,
-            hidden,
-            output,
-        })
+        Ok(Self { hidden, output })
     }
 }
 
@@ -89,28 +86,21 @@ impl Model for Mlp {
     }
 
     fn parameters(&self) -> Vec<Var> {
-        let layers = [&self.hidden, &self.output];
-        layers
-            .iter()
-            .flat_map(|layer| [layer.weight.clone(), layer.bias.clone()])
-            .collect()
+        let (hidden, output) = (self.hidden.clone(), self.output.clone());
+        vec![hidden.weight, hidden.bias, output.weight, output.bias]
     }
 }
 // ANCHOR_END: mlp
 
 impl Mlp {
     fn check(&self, images: &Tensor) -> Result<()> {
-        let dims = images.dims();
-        if dims.len() >= 2 && dims[1..].iter().product::<usize>() == self.config.inputs {
+        let (inputs, dims) = (self.hidden.weight.dim(1)?, images.dims());
+        if dims.len() >= 2 && dims[1..].iter().product::<usize>() == inputs {
             return Ok(());
         }
-        let expected = format!(
-            "(batch, …) with {} numbers for each example",
-            self.config.inputs
-        );
         Err(Error::Shape {
             what: "images".to_owned(),
-            expected,
+            expected: format!("(batch, …) with {inputs} numbers for each example"),
             found: dims.to_vec(),
         })
     }
