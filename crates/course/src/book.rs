@@ -30,7 +30,7 @@ pub struct Args {
 
 /// Runs the command in the repository that the current folder belongs to.
 pub fn run(args: Args) -> Result<()> {
-    let root = repository()?;
+    let root = crate::repository()?;
     if let Some(page) = &args.untranslated {
         let page = (page != Path::new("all")).then_some(page.as_path());
         print!("{}", kindling_book::untranslated(&root, page)?);
@@ -81,19 +81,4 @@ pub fn check(root: &Path) -> Result<()> {
         problems.join("\n"),
         problems.len()
     );
-}
-
-/// The nearest folder upwards that holds the book.
-fn repository() -> Result<PathBuf> {
-    let here = std::env::current_dir()?;
-    match here
-        .ancestors()
-        .find(|folder| folder.join("book/book.toml").is_file())
-    {
-        Some(root) => Ok(root.to_owned()),
-        None => bail!(
-            "no book/book.toml in {} or above; run the command inside the course's folder",
-            here.display()
-        ),
-    }
 }

@@ -212,6 +212,9 @@ pub(crate) fn read(file: &Path) -> Result<Catalog> {
     }
     let text =
         std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    if let Some((line, message)) = wrong_line(&text) {
+        bail!("{}:{line}: {message}", file.display());
+    }
     // The parser fails hard on a header that lacks a field; ours has them all, and the file's own tells nothing.
     let temporary = tempfile::NamedTempFile::new()?;
     polib::po_file::write(&Catalog::new(metadata()), temporary.path())?;
@@ -222,6 +225,71 @@ pub(crate) fn read(file: &Path) -> Result<Catalog> {
     )?;
     polib::po_file::parse(temporary.path())
         .map_err(|error| anyhow!("{}: {error}; mend the file", file.display()))
+}
+
+/// The first line that is not one of a catalogue's: the parser does not survive it, and a reader wants its number.
+fn wrong_line(text: &str) -> Option<(usize, String)> {
+    let mut previous = "";
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            previous = if previous == "msgid" { previous } else { "" };
+            continue;
+        }
+        let (keyword, quoted) = match line.find('"') {
+            Some(0) if !previous.is_empty() => (previous, line),
+            Some(quote) => (line[..quote].trim(), &line[quote..]),
+            None => (line, ""),
+        };
+        let message = match keyword {
+            "msgid" | "msgstr" if !is_quoted(quoted) => {
+                "expected one text in quotation marks, `\"` inside it as `\\\"`"
+            }
+            "msgid" if previous == "msgid" && quoted != line => {
+                "expected the `msgstr` of the `msgid` before"
+            }
+            "msgstr" if previous != "msgid" && quoted != line => {
+                "expected a `msgid` before this `msgstr`"
+            }
+            "msgid" | "msgstr" => {
+                previous = if keyword == "msgid" {
+                    "msgid"
+                } else {
+                    "msgstr"
+                };
+                continue;
+            }
+            _ => {
+                "expected `msgid \"…\"`, `msgstr \"…\"`, a text in quotation marks, a comment or an empty line"
+            }
+        };
+        return Some((index + 1, format!("{message}, found `{line}`")));
+    }
+    (previous == "msgid").then(|| {
+        (
+            text.lines().count(),
+            "the last `msgid` has no `msgstr`".to_owned(),
+        )
+    })
+}
+
+/// Whether `text` is one string in quotation marks with its inner ones escaped.
+fn is_quoted(text: &str) -> bool {
+    let Some(inner) = text
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'))
+    else {
+        return false;
+    };
+    let mut escaped = false;
+    for letter in inner.chars() {
+        match letter {
+            '"' if !escaped => return false,
+            '\\' => escaped = !escaped,
+            _ => escaped = false,
+        }
+    }
+    !escaped
 }
 
 /// Reads a catalogue for a build: its emphasis is written as HTML. Markdown sees `**` and `_` only next to spaces
@@ -589,6 +657,34 @@ mod tests {
             "<strong>重点。</strong>然后<em>看</em>[链<em>接</em>](a_b_.md)"
         );
         assert_eq!(emphasise("`x`"), "`x`");
+    }
+
+    #[test]
+    fn a_wrong_line_is_found() {
+        let good =
+            "# a\nmsgid \"\"\n\"a\\\"b\"\nmsgstr \"c\"\n\n#: d\nmsgid \"e\"\nmsgstr \"\"\n\"f\"\n";
+        assert_eq!(wrong_line(good), None);
+        assert_eq!(
+            wrong_line("msgid \"a\nmsgstr \"b\"\n").map(|found| found.0),
+            Some(1)
+        );
+        assert_eq!(
+            wrong_line("msgid \"a\"\nmsgstr \"b\"c\"\n").map(|found| found.0),
+            Some(2)
+        );
+        assert_eq!(
+            wrong_line("msgid \"a\"\nmsgid \"b\"\n").map(|found| found.0),
+            Some(2)
+        );
+        assert_eq!(
+            wrong_line("msgid \"a\"\nmsgstr \"b\"\nnonsense\n").map(|found| found.0),
+            Some(3)
+        );
+        assert_eq!(
+            wrong_line("msgid \"a\"\nmsgstr \"b\"\nmsgstr \"b\"\n").map(|found| found.0),
+            Some(3)
+        );
+        assert_eq!(wrong_line("msgid \"a\"\n").map(|found| found.0), Some(1));
     }
 
     #[test]

@@ -76,7 +76,9 @@ impl Finish<'_> {
                 continue;
             }
             let before = before.trim_end();
-            result.push_str(before.strip_suffix("<p>").unwrap_or(before));
+            let before = before.strip_suffix("<p>").unwrap_or(before);
+            let inside = matches!(self.slots[number], Slot::FoldTitleEnd);
+            result.push_str(if inside { before.trim() } else { before });
             after = after.trim_start().strip_prefix("</p>").unwrap_or(after);
             rest = self.slot(number, after, &mut result)?;
         }

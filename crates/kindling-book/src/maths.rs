@@ -1,6 +1,8 @@
 //! Maths: found in Markdown, carried through translation as code, rendered with KaTeX at build time.
 
 use katex::{KatexContext, OutputFormat, Settings, StrictMode, StrictSetting};
+use regex::{Captures, Regex};
+use std::sync::LazyLock;
 
 /// A line of Markdown and the line of the page that it comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -195,8 +197,30 @@ impl Renderer {
             .throw_on_error(true)
             .strict(StrictSetting::Mode(StrictMode::Ignore))
             .build();
-        katex::render_to_string(&self.context, tex, &settings).map_err(|error| error.to_string())
+        katex::render_to_string(&self.context, tex, &settings)
+            .map(|html| sorted(&html))
+            .map_err(|error| error.to_string())
     }
+}
+
+static TAG: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r#"<([a-z]+)((?:\s[\w:-]+="[^"]*"){2,})"#).ok());
+static ATTRIBUTE: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r#"[\w:-]+="[^"]*""#).ok());
+
+/// Sorts the attributes of each tag: KaTeX keeps them in a map whose order changes from run to run.
+fn sorted(html: &str) -> String {
+    let (Some(tag), Some(attribute)) = (TAG.as_ref(), ATTRIBUTE.as_ref()) else {
+        return html.to_owned();
+    };
+    let sort = |found: &Captures| {
+        let mut attributes: Vec<&str> = attribute
+            .find_iter(&found[2])
+            .map(|found| found.as_str())
+            .collect();
+        attributes.sort_unstable();
+        format!("<{} {}", &found[1], attributes.join(" "))
+    };
+    tag.replace_all(html, sort).into_owned()
 }
 
 /// Escapes text for HTML, in elements and in double-quoted attributes.
