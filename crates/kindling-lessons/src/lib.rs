@@ -9,6 +9,12 @@ use std::sync::Mutex;
 
 include!(concat!(env!("OUT_DIR"), "/pages.rs"));
 
+/// The pages' programs, for clippy alone.
+#[cfg(clippy)]
+mod programs {
+    include!(concat!(env!("OUT_DIR"), "/programs.rs"));
+}
+
 /// Where a program is: its page, the page's line of the cell, and the compiler's file and line for it.
 struct Place {
     page: &'static str,

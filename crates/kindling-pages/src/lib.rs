@@ -6,6 +6,7 @@
 
 mod book;
 mod cell;
+mod doctest;
 mod error;
 mod front_matter;
 mod include;
@@ -15,6 +16,7 @@ mod program;
 
 pub use book::Book;
 pub use cell::{Cell, CellKind, OTHER_FENCES, Tags};
+pub use doctest::{Doctest, doctests, module_name};
 pub use error::PageError;
 pub use front_matter::{FrontMatter, Status};
 pub use include::{Resolved, resolve_includes};
