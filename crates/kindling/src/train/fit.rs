@@ -1,7 +1,7 @@
 //! The training loop: mini-batch, loss, gradient, step, and again.
 
 use candle_core::Tensor;
-use candle_nn::{AdamW, Optimizer, ParamsAdamW, loss::cross_entropy};
+use candle_nn::loss::cross_entropy;
 use kindling_progress::{Progress, stop_requested};
 
 use super::{Epoch, History};
@@ -10,6 +10,7 @@ use crate::{
     data::{Batches, Examples},
     metrics::accuracy,
     models::Model,
+    optim::{Adam, Optimizer},
 };
 
 /// How many examples are evaluated at once: enough to be quick, few enough for any memory.
@@ -49,57 +50,59 @@ pub fn fit(
     config: &FitConfig,
 ) -> Result<History> {
     check(training, validation, config)?;
-    let mut optimizer = AdamW::new(
-        model.parameters(),
-        ParamsAdamW {
-            lr: config.learning_rate,
-            weight_decay: 0.0,
-            ..ParamsAdamW::default()
-        },
-    )?;
-    let steps = training.len().div_ceil(config.batch_size);
-    let progress = Progress::new((config.epochs * steps) as u64, "training", "steps");
+    let mut optimizer = Adam::new(model.parameters(), config.learning_rate)?;
+    let steps = config.epochs * training.len().div_ceil(config.batch_size);
+    let progress = Progress::new(steps as u64, "training", "steps");
     let mut history = History::default();
     for epoch in 1..=config.epochs {
-        let mut sums = (0.0, 0.0);
-        let batches = Batches::new(
-            training,
-            config.batch_size,
-            config.seed.wrapping_add(epoch as u64),
-        )?;
-        for (step, batch) in batches.enumerate() {
-            if stop_requested() {
-                progress.finish(&format!(
-                    "stopped in epoch {epoch}, after {step} of {steps} steps"
-                ));
-                history.stopped = true;
-                return Ok(history);
-            }
-            let (images, labels) = batch?;
-            let (loss, accuracy) = train_step(model, &mut optimizer, &images, &labels)?;
-            if !loss.is_finite() {
-                return Err(diverged(loss, epoch, step + 1, config.learning_rate));
-            }
-            // The last batch may be smaller, so each counts by its size.
-            sums.0 += loss * labels.elem_count() as f64;
-            sums.1 += accuracy * labels.elem_count() as f64;
-            progress.message(&format!(
-                "epoch {epoch} of {} · loss {loss:.3}",
-                config.epochs
-            ));
-            progress.set(((epoch - 1) * steps + step + 1) as u64);
-        }
-        let count = training.len() as f64;
+        let seed = config.seed.wrapping_add(epoch as u64);
+        let batches = Batches::new(training, config.batch_size, seed)?;
+        let measured = train_epoch(model, &mut optimizer, batches, epoch, &progress)?;
+        let Some((loss, accuracy)) = measured else {
+            progress.finish(&format!("stopped in epoch {epoch}"));
+            history.stopped = true;
+            return Ok(history);
+        };
         let (validation_loss, validation_accuracy) = evaluate(model, validation)?;
         history.epochs.push(Epoch {
-            loss: sums.0 / count,
-            accuracy: sums.1 / count,
+            loss,
+            accuracy,
             validation_loss,
             validation_accuracy,
         });
     }
     progress.finish("");
     Ok(history)
+}
+
+/// Goes once through the batches; returns mean loss and accuracy, or nothing when asked to stop.
+fn train_epoch(
+    model: &impl Model,
+    optimizer: &mut impl Optimizer,
+    batches: Batches,
+    epoch: usize,
+    progress: &Progress,
+) -> Result<Option<(f64, f64)>> {
+    let steps = batches.len();
+    let (mut losses, mut hits, mut examples) = (0.0, 0.0, 0.0);
+    for (batch, step) in batches.zip(1..) {
+        if stop_requested() {
+            return Ok(None);
+        }
+        let (images, labels) = batch?;
+        let (loss, accuracy) = train_step(model, optimizer, &images, &labels)?;
+        if !loss.is_finite() {
+            return Err(diverged(loss, epoch, step, optimizer.learning_rate()));
+        }
+        // The last batch may be smaller, so each counts by its size.
+        let size = labels.elem_count() as f64;
+        losses += loss * size;
+        hits += accuracy * size;
+        examples += size;
+        progress.message(&format!("epoch {epoch} · loss {loss:.3}"));
+        progress.set(((epoch - 1) * steps + step) as u64);
+    }
+    Ok(Some((losses / examples, hits / examples)))
 }
 
 // ANCHOR: train_step
@@ -113,10 +116,8 @@ fn train_step(
     let logits = model.forward(images)?; // (batch, classes)
     let loss = cross_entropy(&logits, labels)?; // ()
     optimizer.step(&loss.backward()?)?;
-    Ok((
-        f64::from(loss.to_scalar::<f32>()?),
-        accuracy(&logits, labels)?,
-    ))
+    let loss = f64::from(loss.to_scalar::<f32>()?);
+    Ok((loss, accuracy(&logits, labels)?))
 }
 // ANCHOR_END: train_step
 
@@ -157,12 +158,6 @@ fn check(training: &Examples, validation: &Examples, config: &FitConfig) -> Resu
         return Err(Error::Argument(
             "batch_size: expected at least 1, found 0".to_owned(),
         ));
-    }
-    if !(config.learning_rate.is_finite() && config.learning_rate > 0.0) {
-        let found = config.learning_rate;
-        return Err(Error::Argument(format!(
-            "learning_rate: expected a positive number, found {found}"
-        )));
     }
     Ok(())
 }
