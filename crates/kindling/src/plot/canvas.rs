@@ -89,7 +89,7 @@ impl Canvas {
         }
     }
 
-    /// A line through the points; dropped points lie at most 0.07 pixels beside it.
+    /// A line through the points; dropped points lie at most 0.1 pixels beside it.
     pub(super) fn line(&mut self, points: &[(f64, f64)], paint: Paint, width: f64) {
         let steps = simplify(&in_steps(points));
         if steps.len() < 2 {
@@ -328,7 +328,7 @@ fn write_path(path: &mut String, steps: &[(i64, i64)]) {
     }
 }
 
-/// Leaves out points that lie within 0.7 steps of the line without them (Ramer, 1972; Douglas and Peucker, 1973).
+/// Leaves out points that lie within one step of the line without them (Ramer, 1972; Douglas and Peucker, 1973).
 fn simplify(points: &[(i64, i64)]) -> Vec<(i64, i64)> {
     if points.len() < 3 {
         return points.to_vec();
@@ -341,7 +341,7 @@ fn simplify(points: &[(i64, i64)]) -> Vec<(i64, i64)> {
             .map(|index| (index, distance(points[index], points[first], points[last])))
             .max_by(|left, right| left.1.total_cmp(&right.1));
         if let Some((index, distance)) = farthest
-            && distance > 0.7
+            && distance > 1.0
         {
             open.extend([(first, index), (index, last)]);
         }

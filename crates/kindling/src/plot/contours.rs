@@ -23,7 +23,7 @@ const GROUND: RGBColor = RGBColor(0x4f, 0x74, 0xa3);
 /// How much of the ground the highest level covers.
 const COVER: f64 = 0.62;
 /// Cells of the grid on which the function is evaluated.
-const CELLS: (usize, usize) = (120, 80);
+const CELLS: (usize, usize) = (180, 120);
 
 /// Level sets of a function of two variables, darker where it is higher, with paths over them.
 ///
