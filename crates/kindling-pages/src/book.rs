@@ -56,11 +56,13 @@ impl Book {
 
 /// Reads `file`, which line `line` of `named_by` asks for.
 fn read(file: &Path, named_by: &Path, line: usize) -> Result<String, PageError> {
-    std::fs::read_to_string(file).map_err(|error| {
+    let text = std::fs::read_to_string(file).map_err(|error| {
         let message = format!(
             "cannot read {}: {error}; create the file or mend the link",
             file.display()
         );
         PageError::new(named_by, line, message)
-    })
+    })?;
+    // A checkout on Windows may end lines with a carriage return.
+    Ok(text.replace("\r\n", "\n"))
 }

@@ -20,6 +20,9 @@ pub use doctest::{Doctest, doctests, module_name};
 pub use error::PageError;
 pub use front_matter::{FrontMatter, Status};
 pub use include::{Resolved, resolve_includes};
-pub use notebook::{cell_metadata, notebook, notebook_path, outputs, read_notebook, to_json};
+pub use notebook::{
+    cell_metadata, fingerprint, mark_run, notebook, notebook_path, outputs, outputs_of,
+    read_notebook, to_json,
+};
 pub use page::{Block, Page};
 pub use program::{Program, program, program_until};

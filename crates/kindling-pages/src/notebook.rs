@@ -1,5 +1,6 @@
 //! The notebook of a page: nbformat 4.5, the same bytes for the same page.
 
+use crate::page::slug;
 use crate::{Block, Cell, CellKind, Page, PageError, resolve_includes};
 use nbformat::v4;
 use std::collections::HashMap;
@@ -16,33 +17,70 @@ pub fn notebook(
     page: &Page,
     previous: Option<&v4::Notebook>,
 ) -> Result<v4::Notebook, PageError> {
-    let mut cells = Vec::new();
-    let mut prose = String::new();
-    let mut count = 0;
+    let mut writer = Writer::default();
     for block in &page.blocks {
         match block {
             Block::Prose { line, text } => {
                 let text = resolve_includes(root, &page.path, text, *line)?.text;
-                append(&mut prose, &relink(page, &without_details(&text)));
+                writer.add(&relink(root, page, &unfold(&text)));
             }
             // Shown only: it stays part of the prose around it.
             Block::Cell(cell) if cell.kind == CellKind::Ignore => {
                 let code = resolve_includes(root, &page.path, &cell.raw, cell.line)?.text;
-                append(&mut prose, &format!("```rust\n{code}```"));
+                writer.add(&format!("```rust\n{code}```"));
             }
             Block::Cell(cell) => {
-                flush(&mut cells, &mut prose, &mut count)?;
-                cells.push(code_cell(page, cell, previous)?);
+                writer.end_prose(page)?;
+                writer.cells.push(code_cell(page, cell, previous)?);
             }
         }
     }
-    flush(&mut cells, &mut prose, &mut count)?;
-    Ok(v4::Notebook {
+    writer.end_prose(page)?;
+    let mut notebook = v4::Notebook {
         metadata: metadata(),
         nbformat: 4,
         nbformat_minor: 5,
-        cells,
-    })
+        cells: writer.cells,
+    };
+    if let Some(ran) = previous.and_then(outputs_of) {
+        mark(&mut notebook, ran);
+    }
+    Ok(notebook)
+}
+
+/// What the outputs of the notebook were made from, as [`fingerprint`] gives it; `None` before the first run.
+pub fn outputs_of(notebook: &v4::Notebook) -> Option<&str> {
+    notebook.metadata.additional.get("kindling")?["outputs_of"].as_str()
+}
+
+/// Notes that the outputs are those of `page` as it is now.
+pub fn mark_run(notebook: &mut v4::Notebook, page: &Page) {
+    mark(notebook, &fingerprint(page));
+}
+
+fn mark(notebook: &mut v4::Notebook, fingerprint: &str) {
+    let note = serde_json::json!({ "outputs_of": fingerprint });
+    notebook
+        .metadata
+        .additional
+        .insert("kindling".to_owned(), note);
+}
+
+/// A number for all that the outputs of a page depend on: the code of its cells, which of them fail, and the
+/// version of the course's crate.
+pub fn fingerprint(page: &Page) -> String {
+    let mut hash: u64 = 0xcbf2_9ce4_8422_2325; // FNV-1a: short, and the same everywhere
+    let mut feed = |text: &str| {
+        for byte in text.bytes().chain([0xff]) {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    };
+    feed(env!("CARGO_PKG_VERSION"));
+    for cell in page.cells().filter(|cell| cell.in_notebook()) {
+        feed(if cell.must_fail() { "fails" } else { "runs" });
+        feed(cell.source.trim_end());
+    }
+    format!("{hash:016x}")
 }
 
 /// Reads the notebook at `path`; `None` when there is no file.
@@ -148,64 +186,102 @@ fn code_cell(
     })
 }
 
-fn flush(
-    cells: &mut Vec<v4::Cell>,
-    prose: &mut String,
-    count: &mut usize,
-) -> Result<(), PageError> {
-    let text = std::mem::take(prose);
-    if text.trim().is_empty() {
-        return Ok(());
-    }
-    *count += 1;
-    let id = v4::CellId::new(&format!("prose-{count}"))
-        .map_err(|problem| PageError::new("notebooks", 1, problem))?;
-    let source = source_lines(text.trim());
-    cells.push(v4::Cell::Markdown {
-        id,
-        metadata: v4::CellMetadata::default(),
-        source,
-        attachments: None,
-    });
-    Ok(())
+/// Gathers prose until the next code cell.
+#[derive(Default)]
+struct Writer {
+    cells: Vec<v4::Cell>,
+    prose: String,
+    counts: HashMap<String, usize>,
+    section: String,
 }
 
-fn append(prose: &mut String, text: &str) {
-    if !prose.is_empty() && !text.trim().is_empty() {
-        prose.push_str("\n\n");
+impl Writer {
+    fn add(&mut self, text: &str) {
+        if !self.prose.is_empty() && !text.trim().is_empty() {
+            self.prose.push_str("\n\n");
+        }
+        self.prose.push_str(text.trim_matches('\n'));
     }
-    prose.push_str(text.trim_matches('\n'));
+
+    /// Makes a cell of the prose. It is called after the section that it begins, or stands in: a cell that is added
+    /// to another section does not rename it.
+    fn end_prose(&mut self, page: &Page) -> Result<(), PageError> {
+        let text = std::mem::take(&mut self.prose);
+        let text = text.trim();
+        if text.is_empty() {
+            return Ok(());
+        }
+        if let Some(heading) = first_heading(text) {
+            self.section = slug(heading);
+        }
+        let count = self.counts.entry(self.section.clone()).or_default();
+        *count += 1;
+        let id = v4::CellId::new(&format!("prose_{}-{count}", self.section))
+            .map_err(|problem| PageError::new(page.shown_path(), 1, problem))?;
+        self.cells.push(v4::Cell::Markdown {
+            id,
+            metadata: v4::CellMetadata::default(),
+            source: source_lines(text),
+            attachments: None,
+        });
+        if let Some(heading) = last_heading(text) {
+            self.section = slug(heading);
+        }
+        Ok(())
+    }
+}
+
+fn headings(text: &str) -> impl DoubleEndedIterator<Item = &str> {
+    let marks =
+        |line: &&str| line.starts_with('#') && line.trim_start_matches('#').starts_with(' ');
+    text.lines()
+        .filter(marks)
+        .map(|line| line.trim_start_matches('#').trim())
+}
+
+fn first_heading(text: &str) -> Option<&str> {
+    headings(text).next()
+}
+
+fn last_heading(text: &str) -> Option<&str> {
+    headings(text).next_back()
 }
 
 fn source_lines(text: &str) -> Vec<String> {
     text.split_inclusive('\n').map(str::to_owned).collect()
 }
 
-/// A fold cannot reach over notebook cells: its summary becomes a heading line, its end goes.
-fn without_details(text: &str) -> String {
-    let whole =
-        text.contains("<details") && text.contains("</details>") && !text.contains("Solution");
-    if whole {
-        return text.to_owned();
-    }
-    let mut lines = Vec::new();
-    for line in text.lines() {
-        let start = line.find("<summary>").map(|at| at + "<summary>".len());
-        match (
-            line.trim_start().starts_with("<details"),
-            start,
-            line.find("</summary>"),
-        ) {
-            (true, Some(start), Some(end)) => lines.push(format!("*{}*", line[start..end].trim())),
-            _ if line.trim() == "</details>" => {}
-            _ => lines.push(line.to_owned()),
+/// A fold cannot reach over notebook cells. One that is opened and closed in the same prose stays; of any other the
+/// summary becomes a line of its own, and its end goes.
+fn unfold(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut open = Vec::new();
+    let mut keep = vec![true; lines.len()];
+    for (index, line) in lines.iter().enumerate() {
+        if line.contains("<details") {
+            open.push(index);
+        }
+        if line.contains("</details>") {
+            keep[index] = open.pop().is_some();
         }
     }
-    lines.join("\n")
+    for index in open {
+        keep[index] = false;
+    }
+    let mut unfolded = Vec::new();
+    for (line, keep) in lines.iter().zip(keep) {
+        if keep {
+            unfolded.push((*line).to_owned());
+        } else if let Some((_, rest)) = line.split_once("<summary>") {
+            let summary = rest.split("</summary>").next().unwrap_or(rest);
+            unfolded.push(format!("*{}*", summary.trim()));
+        }
+    }
+    unfolded.join("\n")
 }
 
 /// Links to other pages lead to their notebooks, or to the page's source where there is none.
-fn relink(page: &Page, text: &str) -> String {
+fn relink(root: &Path, page: &Page, text: &str) -> String {
     let mut linked = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(start) = rest.find("](") {
@@ -215,25 +291,41 @@ fn relink(page: &Page, text: &str) -> String {
             rest = after;
             break;
         };
-        let target = &after[..end];
-        let (file, anchor) = target
-            .split_once('#')
-            .map_or((target, ""), |(file, anchor)| (file, anchor));
-        let local =
-            !target.contains("://") && !target.starts_with(['/', '#', '<']) && !file.is_empty();
-        if local {
-            linked.push_str(&to_source(page, file));
-            if !anchor.is_empty() {
-                linked.push('#');
-                linked.push_str(anchor);
-            }
-        } else {
-            linked.push_str(target);
-        }
+        linked.push_str(&from_notebook(root, page, &after[..end]));
         rest = &after[end..];
     }
     linked.push_str(rest);
     linked
+}
+
+/// The target of a link as the page's notebook has to write it.
+fn from_notebook(root: &Path, page: &Page, target: &str) -> String {
+    let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+    if file.is_empty() || target.contains(':') || target.starts_with(['/', '<']) {
+        return target.to_owned();
+    }
+    if has_notebook(root, page, file) {
+        return Path::new(file)
+            .with_extension("ipynb")
+            .display()
+            .to_string();
+    }
+    let anchor = if anchor.is_empty() {
+        String::new()
+    } else {
+        format!("#{anchor}")
+    };
+    format!("{}{anchor}", to_source(page, file))
+}
+
+fn has_notebook(root: &Path, page: &Page, file: &str) -> bool {
+    let folder = page.path.parent().unwrap_or(Path::new(""));
+    let path = folder.join(file);
+    if path.extension().is_none_or(|end| end != "md") {
+        return false;
+    }
+    let text = std::fs::read_to_string(root.join("book/src").join(&path)).unwrap_or_default();
+    Page::parse(&path, &text).is_ok_and(|page| page.cells().any(Cell::in_notebook))
 }
 
 /// The way from the folder of the page's notebook to a file named relative to the page.
@@ -308,6 +400,74 @@ mod tests {
         assert!(json.contains("*Solution*") && !json.contains("details"));
         assert!(json.contains("\"source_hidden\": true") && json.contains("\"timing\""));
         assert!(json.contains("\"use a;\\n\""));
+    }
+
+    #[test]
+    fn ids_of_other_sections_survive_a_new_cell() {
+        let ids = |source: &str| -> Vec<String> {
+            let notebook = notebook(Path::new("/"), &page(source), None).unwrap();
+            notebook
+                .cells
+                .iter()
+                .map(|cell| cell.id().to_string())
+                .collect()
+        };
+        let source = format!("{PAGE}\n## More\n\nWords.\n\n```rust\n3\n```\n\nLast.\n");
+        let before = ids(&source);
+        assert_eq!(
+            before,
+            [
+                "prose_t-1",
+                "t-1",
+                "prose_t-2",
+                "t-2",
+                "prose_more-1",
+                "more-1",
+                "prose_more-2"
+            ]
+        );
+        let after = ids(&source.replace("See", "```rust\n0\n```\n\nSee"));
+        assert_eq!(before[4..], after[after.len() - 3..]);
+        let unique: std::collections::HashSet<_> = after.iter().collect();
+        assert_eq!(unique.len(), after.len());
+    }
+
+    #[test]
+    fn a_fold_in_one_piece_stays_and_others_open() {
+        let text = "</details>\n\n<details class=\"quiz\"><summary>Why?</summary>\n\nSo.\n\n</details>\n\n<details><summary>Solution</summary>";
+        let wanted =
+            "\n<details class=\"quiz\"><summary>Why?</summary>\n\nSo.\n\n</details>\n\n*Solution*";
+        assert_eq!(unfold(text), wanted);
+    }
+
+    #[test]
+    fn a_link_to_a_lesson_leads_to_its_notebook() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(root.path().join("book/src/a")).unwrap();
+        std::fs::write(root.path().join("book/src/x.md"), PAGE).unwrap();
+        let link = |target| from_notebook(root.path(), &page(PAGE), target);
+        assert_eq!(link("../x.md#y"), "../x.ipynb");
+        assert_eq!(link("../y.md#z"), "../../book/src/y.md#z");
+        assert_eq!(link("images/a.svg"), "../../book/src/a/images/a.svg");
+        assert_eq!(link("#here"), "#here");
+        assert_eq!(link("mailto:a@b.c"), "mailto:a@b.c");
+    }
+
+    #[test]
+    fn outputs_know_what_they_are_of() {
+        let first = page(PAGE);
+        let mut ran = notebook(Path::new("/"), &first, None).unwrap();
+        assert_eq!(outputs_of(&ran), None);
+        mark_run(&mut ran, &first);
+        let changed = page(&PAGE.replace("1 + 1", "1 + 2"));
+        let kept = notebook(Path::new("/"), &changed, Some(&ran)).unwrap();
+        assert_eq!(outputs_of(&kept), Some(fingerprint(&first).as_str()));
+        assert_ne!(fingerprint(&first), fingerprint(&changed));
+        assert_eq!(
+            fingerprint(&first),
+            fingerprint(&page(&PAGE.replace("See", "Look at")))
+        );
+        assert!(to_json(&ran).unwrap().contains("outputs_of"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A page: prose and cells in the order in which a reader meets them.
 
 use crate::cell::{parse_info, unhide};
-use crate::{Cell, FrontMatter, OTHER_FENCES, PageError, Status};
+use crate::{Cell, CellKind, FrontMatter, OTHER_FENCES, PageError, Status};
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 use std::collections::HashMap;
 use std::ops::Range;
@@ -136,6 +136,11 @@ impl<'a> Reader<'a> {
                 Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info))) => {
                     self.fence(&info, range)?
                 }
+                Event::Html(text) if text.trim_start().starts_with("```") => {
+                    let message =
+                        "this fence is part of the HTML above it; leave an empty line between them";
+                    return Err(self.error(range.start, message));
+                }
                 _ => {}
             }
         }
@@ -187,6 +192,10 @@ impl<'a> Reader<'a> {
         self.prose_until(range.start);
         let trimmed = range.start + text.trim_end().len();
         let fence_line = self.line_of(range.start);
+        if kind != CellKind::Ignore && text.contains("{{#include") {
+            let message = "a cell that runs is written on the page; show included code as `rust,ignore,reason=\"shown from the crate\"`";
+            return Err(self.error(range.start, message));
+        }
         let end_line = self.line_of(trimmed);
         let code: Vec<&str> = text.trim_end().split_inclusive('\n').collect();
         let raw = code[1..code.len() - 1].concat();
@@ -225,7 +234,7 @@ impl<'a> Reader<'a> {
 }
 
 /// The letters and digits of a heading in lower case, joined by `-`, at most 48 characters.
-fn slug(heading: &str) -> String {
+pub(crate) fn slug(heading: &str) -> String {
     let mut slug = String::new();
     for character in heading.chars() {
         match character.to_ascii_lowercase() {
@@ -302,6 +311,19 @@ mod tests {
         let error = parse("# T\n\n```rst\nx\n```\n").unwrap_err();
         assert_eq!(error.line, 3);
         assert!(error.message.contains("unknown fence `rst`"));
+    }
+
+    #[test]
+    fn a_fence_that_html_swallows_is_named() {
+        let error = parse("# T\n\n<details>\n```rust\nlet a = 1;\n```\n</details>\n").unwrap_err();
+        assert_eq!(error.line, 4);
+        assert!(error.message.contains("empty line"));
+    }
+
+    #[test]
+    fn a_cell_that_runs_includes_nothing() {
+        let error = parse("# T\n\n```rust\n{{#include a.rs}}\n```\n").unwrap_err();
+        assert_eq!(error.line, 3);
     }
 
     #[test]
