@@ -41,7 +41,7 @@ pub(super) enum Align {
 }
 
 /// How a text looks.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Type {
     pub(super) size: f64,
     pub(super) bold: bool,
@@ -61,13 +61,30 @@ impl Type {
             upwards: false,
         }
     }
+
+    fn attributes(&self) -> String {
+        let mut attributes = format!(" font-size=\"{}\"", decimal(step(self.size)));
+        match self.align {
+            Align::Start => {}
+            Align::Middle => attributes += " text-anchor=\"middle\"",
+            Align::End => attributes += " text-anchor=\"end\"",
+        }
+        if self.bold {
+            attributes += " font-weight=\"600\"";
+        }
+        if self.color != INK {
+            let _ = write!(attributes, " fill=\"{}\"", hex(self.color));
+        }
+        attributes
+    }
 }
 
-/// Lines of one style that follow each other become one path.
+/// Shapes of one style that follow each other become one path, or one group of texts.
 #[derive(Debug, PartialEq)]
 enum Run {
     Lines { paint: Paint, width: f64 },
     Dots { paint: Paint, radius: f64 },
+    Texts(Type),
 }
 
 /// An SVG that is being drawn.
@@ -160,28 +177,13 @@ impl Canvas {
 
     /// One line of text; the point lies on its baseline.
     pub(super) fn text(&mut self, (x, y): (f64, f64), text: &str, face: Type) {
-        self.flush();
         let (x, y) = (decimal(step(x)), decimal(step(y)));
-        let _ = write!(
-            self.body,
-            "<text x=\"{x}\" y=\"{y}\" font-size=\"{}\"",
-            decimal(step(face.size))
-        );
-        match face.align {
-            Align::Start => {}
-            Align::Middle => self.body += " text-anchor=\"middle\"",
-            Align::End => self.body += " text-anchor=\"end\"",
-        }
-        if face.bold {
-            self.body += " font-weight=\"600\"";
-        }
+        let texts = self.run(Run::Texts(face));
+        let _ = write!(texts, "<text x=\"{x}\" y=\"{y}\"");
         if face.upwards {
-            let _ = write!(self.body, " transform=\"rotate(-90 {x} {y})\"");
+            let _ = write!(texts, " transform=\"rotate(-90 {x} {y})\"");
         }
-        if face.color != INK {
-            let _ = write!(self.body, " fill=\"{}\"", hex(face.color));
-        }
-        let _ = write!(self.body, ">{}</text>", text::escape(text));
+        let _ = write!(texts, ">{}</text>", text::escape(text));
     }
 
     /// A picture whose pixels stay sharp.
@@ -229,13 +231,18 @@ impl Canvas {
     }
 
     fn flush(&mut self) {
-        if let Some((run, path)) = self.run.take() {
-            let stroke = match run {
-                Run::Lines { paint, width } => stroked(paint, width),
-                Run::Dots { paint, radius } => stroked(paint, 2.0 * radius),
-            };
-            let _ = write!(self.body, "<path d=\"{path}\" fill=\"none\"{stroke}/>");
-        }
+        let Some((run, content)) = self.run.take() else {
+            return;
+        };
+        let stroke = match run {
+            Run::Lines { paint, width } => stroked(paint, width),
+            Run::Dots { paint, radius } => stroked(paint, 2.0 * radius),
+            Run::Texts(face) => {
+                let _ = write!(self.body, "<g{}>{content}</g>", face.attributes());
+                return;
+            }
+        };
+        let _ = write!(self.body, "<path d=\"{content}\" fill=\"none\"{stroke}/>");
     }
 }
 

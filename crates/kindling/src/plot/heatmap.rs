@@ -8,7 +8,7 @@ use super::{
     figure::Figure,
     frame::{Frame, Plot, bounds},
     png::Picture,
-    style::{INK, TICK_SIZE, diverging, letters_on, sequential},
+    style::{BLACK, INK, TICK_SIZE, WHITE, diverging, letters_on, sequential},
     text,
 };
 use crate::{Error, Result};
@@ -114,36 +114,36 @@ impl Heatmap {
             .map(|value| text::width(&label(*value), TICK_SIZE))
             .fold(0.0, f64::max);
         let written = widest + 4.0 <= cell.0 && TICK_SIZE + 2.0 <= cell.1;
+        let mut numbers = Vec::new();
         for (row, values) in self.rows.iter().enumerate() {
             for (column, &value) in values.iter().enumerate() {
-                let corner = (
+                let (x, y) = (
                     plot.left + cell.0 * column as f64,
                     plot.top + cell.1 * row as f64,
                 );
                 let ground = colors.shade(value);
+                let size = (cell.0 - 1.4, cell.1 - 1.4);
                 canvas.rectangle(
-                    (corner.0 + 0.7, corner.1 + 0.7),
-                    (cell.0 - 1.4, cell.1 - 1.4),
-                    1.5,
+                    (x + 0.7, y + 0.7),
+                    size,
+                    0.0,
                     Some(Paint::solid(ground)),
                     None,
                 );
-                if written {
-                    let middle = (
-                        corner.0 + cell.0 / 2.0,
-                        corner.1 + cell.1 / 2.0 + TICK_SIZE * 0.36,
-                    );
-                    let letters = letters_on(ground);
-                    canvas.text(
-                        middle,
-                        &label(value),
-                        Type {
-                            color: letters,
-                            ..Type::new(TICK_SIZE, Align::Middle)
-                        },
-                    );
-                }
+                let middle = (x + cell.0 / 2.0, y + cell.1 / 2.0 + TICK_SIZE * 0.36);
+                numbers.push((middle, value, letters_on(ground)));
             }
+        }
+        // One colour of letters after the other, so that each is one group.
+        for color in [BLACK, WHITE] {
+            let face = Type {
+                color,
+                ..Type::new(TICK_SIZE, Align::Middle)
+            };
+            let those = numbers
+                .iter()
+                .filter(|(_, _, letters)| written && *letters == color);
+            those.for_each(|(middle, value, _)| canvas.text(*middle, &label(*value), face));
         }
     }
 

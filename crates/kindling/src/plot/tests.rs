@@ -138,10 +138,14 @@ fn text_stays_on_the_page() {
             .descendants()
             .filter(|node| node.has_tag_name("text"))
         {
-            let number = |name: &str| node.attribute(name).unwrap().parse::<f64>().unwrap();
+            let face = node.parent().unwrap();
+            let number = |name: &str| {
+                let place = if name == "font-size" { face } else { node };
+                place.attribute(name).unwrap().parse::<f64>().unwrap()
+            };
             let words = node.text().unwrap_or_default();
             let long = text::width(words, number("font-size"));
-            let (before, after) = match node.attribute("text-anchor") {
+            let (before, after) = match face.attribute("text-anchor") {
                 None => (0.0, long),
                 Some("middle") => (long / 2.0, long / 2.0),
                 _ => (long, 0.0),
