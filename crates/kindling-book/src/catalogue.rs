@@ -355,19 +355,34 @@ fn without_header(text: &str) -> String {
     entries.collect::<Vec<_>>().join("\n\n")
 }
 
+/// A catalogue as the text of its file.
+fn text_of(catalog: &Catalog) -> Result<String> {
+    let temporary = tempfile::NamedTempFile::new()?;
+    polib::po_file::write(catalog, temporary.path()).context("cannot write a temporary file")?;
+    Ok(format!(
+        "{}\n",
+        std::fs::read_to_string(temporary.path())?.trim()
+    ))
+}
+
+/// A temporary file in `folder` with the rights of any other file, for it will stay.
+fn shared_file(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    let builder = builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
+    builder.tempfile_in(folder)
+}
+
 /// Writes a catalogue through a temporary file, and only when it differs.
 fn write(catalog: &Catalog, file: &Path) -> Result<bool> {
-    let folder = file.parent().context("a catalogue lies in a folder")?;
-    std::fs::create_dir_all(folder)
-        .with_context(|| format!("cannot create {}", folder.display()))?;
-    let temporary = tempfile::NamedTempFile::new_in(folder)?;
-    polib::po_file::write(catalog, temporary.path())
-        .with_context(|| format!("cannot write {}", file.display()))?;
-    let text = std::fs::read_to_string(temporary.path())?;
-    let text = format!("{}\n", text.trim());
+    let text = text_of(catalog)?;
     if std::fs::read_to_string(file).is_ok_and(|old| old == text) {
         return Ok(false);
     }
+    let folder = file.parent().context("a catalogue lies in a folder")?;
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("cannot create {}", folder.display()))?;
+    let temporary = shared_file(folder)?;
     std::fs::write(temporary.path(), text)?;
     temporary
         .persist(file)
@@ -375,9 +390,23 @@ fn write(catalog: &Catalog, file: &Path) -> Result<bool> {
     Ok(true)
 }
 
+/// Whether [`update_catalogue`] would change the catalogue. Nothing is written.
+pub fn catalogue_is_stale(root: &Path) -> Result<bool> {
+    let (catalog, _) = updated(root)?;
+    let file = root.join(CATALOGUE);
+    Ok(std::fs::read_to_string(&file).ok() != Some(text_of(&catalog)?))
+}
+
 /// Brings `book/po/zh-CN.po` in step with the pages: new texts get an empty translation, or the fuzzy one of a
 /// similar text that has gone; texts that no page has are dropped. The same pages give the same file.
 pub fn update_catalogue(root: &Path) -> Result<Update> {
+    let (catalog, mut update) = updated(root)?;
+    update.changed = write(&catalog, &root.join(CATALOGUE))?;
+    Ok(update)
+}
+
+/// The catalogue in step with the pages, and what that changes.
+fn updated(root: &Path) -> Result<(Catalog, Update)> {
     let book = Book::open(root)?;
     let file = root.join(CATALOGUE);
     let old = read(&file)?;
@@ -434,8 +463,7 @@ pub fn update_catalogue(root: &Path) -> Result<Update> {
         }
         catalog.append_or_update(builder.with_msgid(id).with_source(source).done());
     }
-    update.changed = write(&catalog, &file)?;
-    Ok(update)
+    Ok((catalog, update))
 }
 
 /// The text that has most words in common with `id`, if it has most of them.

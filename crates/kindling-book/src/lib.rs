@@ -17,7 +17,7 @@ mod svg;
 
 pub use build::{BookErrors, Options, Report, build, check};
 pub use catalogue::{
-    CATALOGUE, Coverage, PageCoverage, Update, check_translations, coverage, merge, untranslated,
-    update_catalogue,
+    CATALOGUE, Coverage, PageCoverage, Update, catalogue_is_stale, check_translations, coverage,
+    merge, untranslated, update_catalogue,
 };
 pub use language::Language;

@@ -27,10 +27,11 @@ async fn index_async(folder: &Path) -> Result<usize> {
         .keep_index_url(true)
         .build();
     let mut index = PagefindIndex::new(Some(options)).context("cannot start Pagefind")?;
-    let pages = index
+    index
         .add_directory(folder.display().to_string(), Some("**/*.html".to_owned()))
         .await
         .context("cannot index the book")?;
+    let mut pages = 0;
     for file in index
         .get_files()
         .await
@@ -45,6 +46,7 @@ async fn index_async(folder: &Path) -> Result<usize> {
         {
             continue;
         }
+        pages += usize::from(file.filename.starts_with("fragment"));
         let target = folder.join("pagefind").join(&file.filename);
         if let Some(parent) = target.parent() {
             std::fs::create_dir_all(parent)?;

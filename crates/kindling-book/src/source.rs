@@ -6,7 +6,7 @@ use kindling_pages::{CellKind, Page, PageError, Tags, resolve_includes};
 use pulldown_cmark::{Event, Parser};
 use regex::Regex;
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::LazyLock;
 
 /// Something that stands for itself in every language.
@@ -365,13 +365,16 @@ impl Reader<'_> {
 
 /// `file` as seen from the repository, with its `..` resolved.
 fn repository_path(root: &Path, file: &Path) -> String {
-    let resolved = file.canonicalize().unwrap_or_else(|_| file.to_owned());
-    let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
-    resolved
-        .strip_prefix(&root)
-        .unwrap_or(&resolved)
-        .display()
-        .to_string()
+    let mut path = PathBuf::new();
+    for component in file.strip_prefix(root).unwrap_or(file).components() {
+        match component {
+            Component::ParentDir => {
+                path.pop();
+            }
+            other => path.push(other),
+        }
+    }
+    path.display().to_string()
 }
 
 /// The id of a heading, made as mdBook makes it; maths is left out.

@@ -3,7 +3,9 @@
 mod fixture;
 
 use fixture::Fixture;
-use kindling_book::{check_translations, coverage, merge, untranslated, update_catalogue};
+use kindling_book::{
+    catalogue_is_stale, check_translations, coverage, merge, untranslated, update_catalogue,
+};
 
 const PAGE: &str = "---\nstatus: complete\n---\n# One\n\nA loss tells how wrong the model is today.\n\n```rust\nlet code = \"is shared\";\n```\n\nUse `code` and $x$.\n";
 
@@ -26,6 +28,7 @@ fn prose_and_titles_are_texts_and_code_is_not() {
     assert!(catalogue.contains("msgid \"Use `code` and `$x$`.\""));
     assert!(catalogue.contains("#: book/src/SUMMARY.md\n#: book/src/a/one.md\nmsgid \"One\""));
     assert!(!catalogue.contains("is shared") && !catalogue.contains("status"));
+    assert!(!catalogue_is_stale(fixture.root()).unwrap());
     assert!(!update_catalogue(fixture.root()).unwrap().changed);
     assert_eq!(fixture.read("book/po/zh-CN.po"), catalogue);
 }
