@@ -1,25 +1,17 @@
 //! The paper: collects shapes in pixels and writes them as a small SVG.
 //!
-//! Also the drawing backend of plotters, which counts in whole steps; a step is a tenth of a pixel here, so that curves
-//! are smooth and a coordinate needs one decimal.
+//! A coordinate is a whole number of tenths of a pixel: fine enough for smooth curves, short to write.
 
-use std::{convert::Infallible, fmt::Write as _};
+use std::fmt::Write as _;
 
 use plotters::style::RGBColor;
-use plotters_backend::{
-    BackendColor, BackendCoord, BackendStyle, BackendTextStyle, DrawingBackend, DrawingErrorKind,
-    FontStyle, FontTransform,
-    text_anchor::{HPos, VPos},
-};
 
 use super::{
     figure::Figure,
+    path::{decimal, in_steps, simplify, step, write_path},
     style::{INK, WIDTH},
     text,
 };
-
-/// Steps in a pixel.
-pub(super) const STEPS: f64 = 10.0;
 
 /// A colour and how much it covers.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -104,6 +96,11 @@ impl Canvas {
             body: String::new(),
             run: None,
         }
+    }
+
+    /// Its width and height in pixels.
+    pub(super) fn size(&self) -> (f64, f64) {
+        (self.width, self.height)
     }
 
     /// A line through the points; dropped points lie at most 0.1 pixels beside it.
@@ -284,254 +281,4 @@ fn short_share(share: f64) -> String {
     text.trim_start_matches('0')
         .trim_end_matches('0')
         .to_owned()
-}
-
-fn step(pixels: f64) -> i64 {
-    (pixels * STEPS).round() as i64
-}
-
-/// Whole steps as pixels with at most one decimal, in as few characters as SVG allows.
-fn decimal(steps: i64) -> String {
-    let (sign, whole, tenths) = (
-        if steps < 0 { "-" } else { "" },
-        steps.abs() / 10,
-        steps.abs() % 10,
-    );
-    match (whole, tenths) {
-        (whole, 0) => format!("{sign}{whole}"),
-        (0, tenths) => format!("{sign}.{tenths}"),
-        (whole, tenths) => format!("{sign}{whole}.{tenths}"),
-    }
-}
-
-fn in_steps(points: &[(f64, f64)]) -> Vec<(i64, i64)> {
-    let mut steps: Vec<(i64, i64)> = points.iter().map(|&(x, y)| (step(x), step(y))).collect();
-    steps.dedup();
-    steps
-}
-
-fn write_path(path: &mut String, steps: &[(i64, i64)]) {
-    let mut last = (0, 0);
-    for (index, &(x, y)) in steps.iter().enumerate() {
-        let (x_step, y_step) = (decimal(x - last.0), decimal(y - last.1));
-        match index {
-            0 => {
-                let _ = write!(path, "M{} {}", decimal(x), decimal(y));
-            }
-            // After a move, SVG reads further pairs as lines; a minus sign separates numbers as well as a space does.
-            _ => {
-                let lead = if index == 1 {
-                    "l"
-                } else if x_step.starts_with('-') {
-                    ""
-                } else {
-                    " "
-                };
-                let gap = if y_step.starts_with('-') { "" } else { " " };
-                let _ = write!(path, "{lead}{x_step}{gap}{y_step}");
-            }
-        }
-        last = (x, y);
-    }
-}
-
-/// Leaves out points that lie within one step of the line without them (Ramer, 1972; Douglas and Peucker, 1973).
-fn simplify(points: &[(i64, i64)]) -> Vec<(i64, i64)> {
-    if points.len() < 3 {
-        return points.to_vec();
-    }
-    let mut keep = vec![false; points.len()];
-    let mut open = vec![(0, points.len() - 1)];
-    while let Some((first, last)) = open.pop() {
-        (keep[first], keep[last]) = (true, true);
-        let farthest = (first + 1..last)
-            .map(|index| (index, distance(points[index], points[first], points[last])))
-            .max_by(|left, right| left.1.total_cmp(&right.1));
-        if let Some((index, distance)) = farthest
-            && distance > 1.0
-        {
-            open.extend([(first, index), (index, last)]);
-        }
-    }
-    points
-        .iter()
-        .zip(keep)
-        .filter(|(_, keep)| *keep)
-        .map(|(&point, _)| point)
-        .collect()
-}
-
-/// From a point to the piece of line between `start` and `end`.
-fn distance(point: (i64, i64), start: (i64, i64), end: (i64, i64)) -> f64 {
-    let (px, py) = ((point.0 - start.0) as f64, (point.1 - start.1) as f64);
-    let (ex, ey) = ((end.0 - start.0) as f64, (end.1 - start.1) as f64);
-    let length = ex * ex + ey * ey;
-    let along = if length > 0.0 {
-        ((px * ex + py * ey) / length).clamp(0.0, 1.0)
-    } else {
-        0.0
-    };
-    (px - along * ex).hypot(py - along * ey)
-}
-
-/// What plotters draws on.
-pub(super) struct Backend<'a>(pub(super) &'a mut Canvas);
-
-type Drawn = std::result::Result<(), DrawingErrorKind<Infallible>>;
-
-fn pixels((x, y): BackendCoord) -> (f64, f64) {
-    (f64::from(x) / STEPS, f64::from(y) / STEPS)
-}
-
-fn paint(color: BackendColor) -> Option<Paint> {
-    let (red, green, blue) = color.rgb;
-    (color.alpha > 0.0).then_some(Paint(RGBColor(red, green, blue), color.alpha))
-}
-
-impl DrawingBackend for Backend<'_> {
-    type ErrorType = Infallible;
-
-    fn get_size(&self) -> (u32, u32) {
-        (
-            (self.0.width * STEPS) as u32,
-            (self.0.height * STEPS) as u32,
-        )
-    }
-
-    fn ensure_prepared(&mut self) -> Drawn {
-        Ok(())
-    }
-
-    fn present(&mut self) -> Drawn {
-        Ok(())
-    }
-
-    fn draw_pixel(&mut self, point: BackendCoord, color: BackendColor) -> Drawn {
-        if let Some(paint) = paint(color) {
-            self.0.dot(pixels(point), 0.5 / STEPS, paint);
-        }
-        Ok(())
-    }
-
-    fn draw_line<S: BackendStyle>(
-        &mut self,
-        from: BackendCoord,
-        to: BackendCoord,
-        style: &S,
-    ) -> Drawn {
-        self.draw_path([from, to], style)
-    }
-
-    fn draw_rect<S: BackendStyle>(
-        &mut self,
-        from: BackendCoord,
-        to: BackendCoord,
-        style: &S,
-        fill: bool,
-    ) -> Drawn {
-        if let Some(paint) = paint(style.color()) {
-            let ((x, y), (right, bottom)) = (pixels(from), pixels(to));
-            let edge = (!fill).then_some((paint, f64::from(style.stroke_width()) / STEPS));
-            self.0.rectangle(
-                (x, y),
-                (right - x, bottom - y),
-                0.0,
-                fill.then_some(paint),
-                edge,
-            );
-        }
-        Ok(())
-    }
-
-    fn draw_path<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(
-        &mut self,
-        path: I,
-        style: &S,
-    ) -> Drawn {
-        if let Some(paint) = paint(style.color()) {
-            let points: Vec<_> = path.into_iter().map(pixels).collect();
-            self.0
-                .line(&points, paint, f64::from(style.stroke_width()) / STEPS);
-        }
-        Ok(())
-    }
-
-    fn draw_circle<S: BackendStyle>(
-        &mut self,
-        center: BackendCoord,
-        radius: u32,
-        style: &S,
-        fill: bool,
-    ) -> Drawn {
-        if let Some(paint) = paint(style.color())
-            && fill
-        {
-            self.0.dot(pixels(center), f64::from(radius) / STEPS, paint);
-        }
-        Ok(())
-    }
-
-    fn fill_polygon<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(
-        &mut self,
-        corners: I,
-        style: &S,
-    ) -> Drawn {
-        if let Some(paint) = paint(style.color()) {
-            let points: Vec<_> = corners.into_iter().map(pixels).collect();
-            self.0.fill(&points, paint);
-        }
-        Ok(())
-    }
-
-    fn draw_text<S: BackendTextStyle>(
-        &mut self,
-        text: &str,
-        style: &S,
-        position: BackendCoord,
-    ) -> Drawn {
-        let Some(Paint(color, _)) = paint(style.color()) else {
-            return Ok(());
-        };
-        let size = style.size() / STEPS;
-        // The point is on the baseline; capitals are about 0.72 of the size high.
-        let down = size
-            * match style.anchor().v_pos {
-                VPos::Top => 0.8,
-                VPos::Center => 0.36,
-                VPos::Bottom => -0.2,
-            };
-        let align = match style.anchor().h_pos {
-            HPos::Left => Align::Start,
-            HPos::Center => Align::Middle,
-            HPos::Right => Align::End,
-        };
-        let upwards = matches!(style.transform(), FontTransform::Rotate270);
-        let bold = matches!(style.style(), FontStyle::Bold);
-        let (x, y) = pixels(position);
-        let baseline = if upwards {
-            (x + down, y)
-        } else {
-            (x, y + down)
-        };
-        self.0.text(
-            baseline,
-            text,
-            Type {
-                size,
-                bold,
-                align,
-                color,
-                upwards,
-            },
-        );
-        Ok(())
-    }
-
-    fn estimate_text_size<S: BackendTextStyle>(
-        &self,
-        text: &str,
-        style: &S,
-    ) -> std::result::Result<(u32, u32), DrawingErrorKind<Infallible>> {
-        Ok((text::width(text, style.size()) as u32, style.size() as u32))
-    }
 }

@@ -10,8 +10,10 @@ use plotters::{
 
 use super::{
     axis::Axis,
-    canvas::{Align, Backend, Canvas, Paint, STEPS, Type},
+    backend::Backend,
+    canvas::{Align, Canvas, Paint, Type},
     figure::Figure,
+    path::STEPS,
     style::{GRID, HEIGHT, INK, LABEL_SIZE, TICK_SIZE, TITLE_SIZE, WHITE, WIDTH},
     text,
 };

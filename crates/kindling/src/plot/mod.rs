@@ -13,10 +13,11 @@
 //! # Ok::<(), kindling::Error>(())
 //! ```
 //!
-//! plotters lays out the axes and maps the data; the SVG is written by a backend of our own (`canvas`), because
+//! plotters lays out the axes and maps the data; the SVG is written by a backend of our own (`canvas`, `backend`), because
 //! stored notebooks want small files and smooth curves: coordinates have one decimal, runs of one style are one path.
 
 mod axis;
+mod backend;
 mod bars;
 mod canvas;
 mod contours;
@@ -25,8 +26,10 @@ mod frame;
 mod graph;
 mod heatmap;
 mod images;
+mod layout;
 mod lines;
 mod marching;
+mod path;
 mod png;
 mod points;
 mod scatter;
