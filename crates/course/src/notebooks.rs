@@ -4,8 +4,10 @@ mod compare;
 mod execute;
 
 use anyhow::{Context, Result, bail};
-use kindling_pages::{Book, Page, notebook, notebook_path, read_notebook, to_json};
-use nbformat::v4::{Cell, Notebook};
+use kindling_pages::{
+    Book, Page, fingerprint, mark_run, notebook, notebook_path, outputs_of, read_notebook, to_json,
+};
+use nbformat::v4::Notebook;
 use std::path::{Path, PathBuf};
 
 /// Write, run or compare the notebooks of the lessons.
@@ -31,38 +33,52 @@ pub struct Args {
 pub fn run(args: Args) -> Result<()> {
     let book = Book::open(&crate::repository()?)?;
     let lessons = chosen(&book, &args.pages)?;
-    if !args.pages.is_empty() || args.check {
-        // Other pages' notebooks are not this call's business.
-    } else {
+    // Other pages' notebooks are not the business of a call that names its pages.
+    if args.pages.is_empty() && !args.check {
         remove_orphans(&book)?;
     }
-    if !args.execute {
-        for page in &lessons {
-            if args.check {
-                check_source(&book, page)?
-            } else {
-                write_source(&book, page)?
-            }
+    let mut problems = Vec::new();
+    if args.check && args.pages.is_empty() {
+        problems.extend(check_orphans(&book).err());
+    }
+    if args.execute {
+        let (run, rest): (Vec<&Page>, Vec<&Page>) = lessons.iter().partition(|page| {
+            args.check
+                || args.force
+                || read_notebook(&book.root.join(notebook_path(page)))
+                    .map_or(true, |stored| needs_run(page, stored.as_ref()))
+        });
+        for page in rest {
+            problems.extend(write_source(&book, page).err());
+            println!(
+                "{}: unchanged, not run again",
+                notebook_path(page).display()
+            );
         }
-        if args.check {
-            check_orphans(&book)?;
+        problems.extend(execute_pages(&book, &run, args.check)?);
+    } else {
+        for page in &lessons {
+            let result = if args.check {
+                check_source(&book, page)
+            } else {
+                write_source(&book, page)
+            };
+            problems.extend(result.err());
         }
         println!(
             "{} notebooks {}",
             lessons.len(),
-            if args.check { "are in step" } else { "written" }
+            if args.check { "compared" } else { "written" }
         );
+    }
+    if problems.is_empty() {
         return Ok(());
     }
-    let home = crate::kernel::home()?;
-    crate::kernel::prepare_kernel(&home)?;
-    let runtime = tokio::runtime::Runtime::new()?;
-    runtime.block_on(async {
-        for page in lessons {
-            execute_page(&book, page, &home, &args).await?;
-        }
-        Ok(())
-    })
+    let problems: Vec<String> = problems
+        .iter()
+        .map(|problem| format!("{problem:#}"))
+        .collect();
+    bail!("{}", problems.join("\n"))
 }
 
 /// The lessons that the arguments name, or all.
@@ -90,59 +106,58 @@ fn chosen<'a>(book: &'a Book, names: &[PathBuf]) -> Result<Vec<&'a Page>> {
     names.iter().map(find).collect()
 }
 
-fn has_notebook(page: &Page) -> bool {
+/// Whether a notebook is made from the page: it has cells that run.
+pub fn has_notebook(page: &Page) -> bool {
     page.cells().any(kindling_pages::Cell::in_notebook)
+}
+
+/// Runs the pages, each on a kernel of its own; returns what went wrong.
+fn execute_pages(book: &Book, pages: &[&Page], check: bool) -> Result<Vec<anyhow::Error>> {
+    if pages.is_empty() {
+        return Ok(Vec::new());
+    }
+    let home = crate::kernel::home()?;
+    crate::kernel::prepare_kernel(&home)?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    let run = |page: &&Page| {
+        runtime
+            .block_on(execute_page(book, page, &home, check))
+            .err()
+    };
+    Ok(pages.iter().filter_map(run).collect())
 }
 
 async fn execute_page(
     book: &Book,
     page: &Page,
     home: &kindling_kernel::Home,
-    args: &Args,
+    check: bool,
 ) -> Result<()> {
     let path = book.root.join(notebook_path(page));
+    let shown = path_shown(&path, book);
     let stored = read_notebook(&path)?;
-    let mut fresh = notebook(&book.root, page, stored.as_ref())?;
-    if args.check {
+    if check {
         check_source(book, page)?;
-    } else if !args.force && !needs_run(stored.as_ref(), &fresh) {
-        println!("{}: unchanged", path_shown(&path, book));
-        return Ok(());
     }
+    let mut fresh = notebook(&book.root, page, stored.as_ref())?;
     let seconds = execute::run_cells(page, &mut fresh, home).await?;
-    match stored.filter(|_| args.check) {
+    match stored.filter(|_| check) {
         Some(stored) => {
             compare::compare(page, &stored, &fresh)?;
-            println!(
-                "{}: the outputs are the same ({seconds:.0} s)",
-                path_shown(&path, book)
-            );
+            println!("{shown}: the outputs are the same ({seconds:.0} s)");
         }
         None => {
+            mark_run(&mut fresh, page);
             write_atomically(&path, &to_json(&fresh)?)?;
-            println!("{}: run in {seconds:.0} s", path_shown(&path, book));
+            println!("{shown}: run in {seconds:.0} s");
         }
     }
     Ok(())
 }
 
-/// Whether a cell has changed since the notebook was run, or never ran.
-fn needs_run(stored: Option<&Notebook>, fresh: &Notebook) -> bool {
-    let Some(stored) = stored else { return true };
-    let code = |notebook: &Notebook| -> Vec<(String, String)> {
-        let cells = notebook
-            .cells
-            .iter()
-            .filter(|cell| matches!(cell, Cell::Code { .. }));
-        cells
-            .map(|cell| (cell.id().to_string(), cell.source().concat()))
-            .collect()
-    };
-    let never_ran = stored.cells.iter().all(|cell| match cell {
-        Cell::Code { outputs, .. } => outputs.is_empty(),
-        _ => true,
-    });
-    never_ran || code(stored) != code(fresh)
+/// Whether the outputs are of another text of the page, or of none.
+fn needs_run(page: &Page, stored: Option<&Notebook>) -> bool {
+    stored.and_then(outputs_of) != Some(fingerprint(page).as_str())
 }
 
 fn write_source(book: &Book, page: &Page) -> Result<()> {
@@ -167,6 +182,12 @@ pub fn check_source(book: &Book, page: &Page) -> Result<()> {
     };
     let expected = notebook(&book.root, page, Some(&stored))?;
     if to_json(&expected)? == to_json(&stored)? {
+        if needs_run(page, Some(&stored)) {
+            bail!(
+                "{}:1: the outputs in {shown} are not those of the page's cells; {advice}",
+                page.shown_path().display()
+            );
+        }
         return Ok(());
     }
     let stale = |cell: &str, line: usize| {
@@ -260,7 +281,8 @@ fn path_shown(path: &Path, book: &Book) -> String {
         .to_string()
 }
 
-fn write_atomically(path: &Path, text: &str) -> Result<()> {
+/// Writes `path` through a file beside it, and only when the text differs.
+pub fn write_atomically(path: &Path, text: &str) -> Result<()> {
     if std::fs::read_to_string(path).is_ok_and(|old| old == text) {
         return Ok(());
     }
