@@ -400,9 +400,18 @@ pub fn catalogue_is_stale(root: &Path) -> Result<bool> {
 /// Brings `book/po/zh-CN.po` in step with the pages: new texts get an empty translation, or the fuzzy one of a
 /// similar text that has gone; texts that no page has are dropped. The same pages give the same file.
 pub fn update_catalogue(root: &Path) -> Result<Update> {
+    let _lock = lock(root);
     let (catalog, mut update) = updated(root)?;
     update.changed = write(&catalog, &root.join(CATALOGUE))?;
     Ok(update)
+}
+
+/// Keeps others from writing the catalogue at the same time, for as long as the result lives; where folders cannot
+/// be locked, the last one wins.
+fn lock(root: &Path) -> Option<std::fs::File> {
+    let folder = std::fs::File::open(root.join(CATALOGUE).parent()?).ok()?;
+    folder.lock().ok()?;
+    Some(folder)
 }
 
 /// The catalogue in step with the pages, and what that changes.
@@ -521,9 +530,8 @@ pub fn merge(root: &Path, part: &Path) -> Result<usize> {
         bail!("{}: there is no such catalogue", part.display());
     }
     let part_catalog = read(part)?;
-    update_catalogue(root)?;
-    let file = root.join(CATALOGUE);
-    let mut catalog = read(&file)?;
+    let _lock = lock(root);
+    let (mut catalog, _) = updated(root)?;
     let mut taken = 0;
     for message in part_catalog
         .messages()
@@ -548,7 +556,7 @@ pub fn merge(root: &Path, part: &Path) -> Result<usize> {
         );
         taken += 1;
     }
-    write(&catalog, &file)?;
+    write(&catalog, &root.join(CATALOGUE))?;
     Ok(taken)
 }
 

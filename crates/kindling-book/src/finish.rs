@@ -271,18 +271,9 @@ impl Finish<'_> {
                 .map(|minutes| words.minutes.replace("{}", &minutes.to_string())),
         );
         facts.extend(front.device.clone());
-        facts.extend(
-            front
-                .memory
-                .as_ref()
-                .map(|memory| words.memory.replace("{}", memory)),
-        );
-        facts.extend(
-            front
-                .download
-                .as_ref()
-                .map(|download| words.download.replace("{}", download)),
-        );
+        facts.extend(needed(&front.memory).map(|memory| words.memory.replace("{}", memory)));
+        facts
+            .extend(needed(&front.download).map(|download| words.download.replace("{}", download)));
         let mut items: Vec<String> = facts
             .iter()
             .map(|fact| format!("<span>{}</span>", escape(fact)))
@@ -419,6 +410,13 @@ impl Finish<'_> {
         }
         Ok(html)
     }
+}
+
+/// What a page needs, unless it says `none`.
+fn needed(value: &Option<String>) -> Option<&str> {
+    value
+        .as_deref()
+        .filter(|value| !value.is_empty() && *value != "none")
 }
 
 /// Removes the `</div>` that ends the left buttons, so that one more button fits in.
