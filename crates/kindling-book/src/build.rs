@@ -1,7 +1,7 @@
 //! The build: pages in, two finished books and their search index out, in one step.
 
 use crate::catalogue;
-use crate::finish::{Finish, Maths, notebook_path};
+use crate::finish::{Finish, Maths, notebook_path, translate_frame};
 use crate::language::Language;
 use crate::links;
 use crate::maths::{Renderer, replace};
@@ -351,6 +351,16 @@ fn finish(
             std::fs::write(&file, html)
                 .with_context(|| format!("cannot write {}", file.display()))?;
         }
+    }
+    finish_not_found(language, folder)
+}
+
+/// The page for addresses that lead nowhere has mdBook's words only.
+fn finish_not_found(language: Language, folder: &Path) -> Result<()> {
+    let file = folder.join("404.html");
+    if let Ok(html) = std::fs::read_to_string(&file) {
+        std::fs::write(&file, translate_frame(html, language))
+            .with_context(|| format!("cannot write {}", file.display()))?;
     }
     Ok(())
 }

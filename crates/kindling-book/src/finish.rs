@@ -405,11 +405,14 @@ impl Finish<'_> {
             }
             html = html.replacen(found, &replacement, 1);
         }
-        for (english, own) in words.frame {
-            html = html.replace(english, own);
-        }
-        Ok(html)
+        Ok(translate_frame(html, self.language))
     }
+}
+
+/// mdBook's own words, in the page's language.
+pub(crate) fn translate_frame(html: String, language: Language) -> String {
+    let frame = language.words().frame.iter();
+    frame.fold(html, |html, (english, own)| html.replace(english, own))
 }
 
 /// What a page needs, unless it says `none`.

@@ -131,5 +131,11 @@ const CHINESE: Words = Words {
         ("\"Page navigation\"", "\"翻页\""),
         ("\"Previous chapter\"", "\"上一页\""),
         ("\"Next chapter\"", "\"下一页\""),
+        ("Document not found (404)", "页面不存在（404）"),
+        ("Page not found", "页面不存在"),
+        (
+            "This URL is invalid, sorry. Please use the navigation bar or search to continue.",
+            "这个地址无效，请从目录继续。",
+        ),
     ],
 };
