@@ -64,9 +64,15 @@ pub fn enter(cell_line: u32, compiled_only: bool, file: &'static str, line: u32)
 }
 
 fn report(panic: &PanicHookInfo<'_>) {
-    let message = panic
-        .payload_as_str()
-        .unwrap_or("(a panic without a message)");
+    let payload = panic.payload();
+    let message = match (
+        payload.downcast_ref::<&str>(),
+        payload.downcast_ref::<String>(),
+    ) {
+        (Some(message), _) => message,
+        (_, Some(message)) => message.as_str(),
+        _ => "(a panic without a message)",
+    };
     let Ok(place) = PLACE.lock() else { return };
     let line = match panic.location() {
         Some(location) if location.file() == place.file => {
