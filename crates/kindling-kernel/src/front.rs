@@ -56,16 +56,31 @@ pub async fn front(home: &Home, connection_file: &Path) -> Result<()> {
         Some(evcxr) => tokio::select! {
             result = passing => result?,
             status = evcxr.child.wait() => { status?; }
+            () = parent_gone() => {}
         },
         None => tokio::select! {
             result = passing => result?,
             () = gone(&inside) => {}
+            () = parent_gone() => {}
         },
     }
     if let Some(mut evcxr) = own {
         evcxr.end().await;
     }
     Ok(())
+}
+
+/// Returns when the Jupyter that started us is gone: killed, it could not tell us.
+async fn parent_gone() {
+    #[cfg(unix)]
+    {
+        let first = std::os::unix::process::parent_id();
+        while std::os::unix::process::parent_id() == first {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+    #[cfg(not(unix))]
+    std::future::pending::<()>().await;
 }
 
 struct Listeners {

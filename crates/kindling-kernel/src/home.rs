@@ -67,6 +67,11 @@ impl Home {
         self.root.join("pool")
     }
 
+    /// The standard library's sources, reduced to what type inference reads.
+    pub(crate) fn library(&self) -> PathBuf {
+        self.root.join("library")
+    }
+
     /// A Jupyter data folder that holds the kernelspec.
     pub fn jupyter(&self) -> PathBuf {
         self.root.join("jupyter")

@@ -18,7 +18,7 @@ pub use fold::{Fold, settle};
 pub use front::front;
 pub use home::Home;
 pub use pool::{Pool, PoolState};
-pub use prepare::{EVCXR_VERSION, is_prepared, prepare};
+pub use prepare::{EVCXR_VERSION, is_prepared, locked_version, prepare};
 pub use session::{Outcome, Session, Stopper};
 pub use sources::standard_library;
 pub use spawn::Evcxr;

@@ -15,14 +15,30 @@ pub const EVCXR_VERSION: &str = "0.22.0";
 /// The crates that a notebook can use without asking for them.
 const CRATES: [&str; 3] = ["candle-core", "candle-nn", "kindling"];
 
-/// How cells are compiled: they run once, so quick compilation beats quick code; the crates they call are
-/// compiled once, so those are made fast.
-const PROFILE: &str =
-    "[profile.dev]\nopt-level = 1\n\n[profile.dev.package.\"*\"]\nopt-level = 3\n";
+/// How cells are compiled: they run once, so quick compilation beats quick code, yet a loop over numbers that a lesson
+/// writes out must not crawl. The crates they call are compiled once, so those are made fast.
+///
+/// evcxr writes a profile of its own, but cargo reads the one of the workspace's root. `rpath` lets a cell find the
+/// standard library, which evcxr links dynamically.
+const PROFILE: &str = r#"[profile.dev]
+opt-level = 1
+debug = false
+strip = "debuginfo"
+rpath = true
+incremental = true
+
+[profile.dev.package."*"]
+opt-level = 3
+debug-assertions = false
+overflow-checks = false
+
+[profile.dev.build-override]
+opt-level = 0
+"#;
 
 /// Run when a kernel starts: it makes evcxr compile with the crates, and infer one type through them, before
 /// a learner waits for it. It must not print: evcxr would wait for a reader that is not there yet.
-const PRELUDE: &str = "let kindling_ready = candle_core::Tensor::new(&[0f32], &candle_core::Device::Cpu)?.elem_count();";
+const PRELUDE: &str = "let kindling_warm = candle_core::Tensor::new(&[1f32], &candle_core::Device::Cpu)?; drop(kindling_warm);";
 
 /// Whether everything is in place for the sources as they are now.
 pub fn is_prepared(home: &Home) -> bool {
@@ -45,6 +61,7 @@ pub fn prepare(home: &Home, course: &Path) -> Result<()> {
         return Ok(());
     }
     let library = sources::standard_library().map_err(|message| anyhow!(message))?;
+    sources::slim(&library, &home.library())?;
     install_evcxr(home)?;
     write_configuration(home)?;
     compile_crates(home)?;
@@ -70,6 +87,7 @@ fn stamp_of(home: &Home) -> Result<String> {
     hash.update(rustc_version()?);
     hash.update(PROFILE);
     hash.update(PRELUDE);
+    hash.update("layout 2");
     hash.update(home.repository().display().to_string());
     let root = home.repository();
     let mut files = vec![root.join("Cargo.lock"), root.join("data/datasets.toml")];
@@ -188,68 +206,108 @@ fn install_evcxr(home: &Home) -> Result<()> {
     Ok(())
 }
 
+/// Tells evcxr which crates each kernel starts with.
+///
+/// evcxr has a place for them, `[dependencies]`, but adds those only after it has loaded the project without them and
+/// compiled a first cell: everything is done twice. What it copies into its manifest from the start is the optimisation
+/// level, so the crates follow that; the rest of evcxr's own profile then falls into a table that cargo ignores.
 fn write_configuration(home: &Home) -> Result<()> {
     std::fs::create_dir_all(home.config())?;
-    let mut text = format!(
-        "[evcxr]\noffline_mode = true\nopt_level = \"2\"\nprelude = '''{PRELUDE}'''\n\n[dependencies]\n"
+    let text = format!(
+        "[evcxr]\noffline_mode = true\nprelude = '''{PRELUDE}'''\nopt_level = '''\n{}'''\n",
+        level_and_crates(home)?
     );
+    std::fs::write(home.config().join("evcxr.toml"), text)?;
+    Ok(())
+}
+
+fn level_and_crates(home: &Home) -> Result<String> {
+    Ok(format!(
+        "1\n\n[target.'cfg(all())'.dependencies]\n{}\n[package.metadata.evcxr]",
+        crates(home)?
+    ))
+}
+
+fn crates(home: &Home) -> Result<String> {
+    let mut text = String::new();
     for name in CRATES {
         text.push_str(&format!("{name} = {}\n", requirement(home, name)?));
     }
-    std::fs::write(home.config().join("evcxr.toml"), text)?;
-    let cargo_folder = home.sessions().join(".cargo");
-    std::fs::create_dir_all(&cargo_folder)?;
-    std::fs::write(cargo_folder.join("config.toml"), PROFILE)?;
-    Ok(())
+    Ok(text)
 }
 
 /// How a kernel asks for a crate: ours by its folder, others in the version that the course is locked to.
 fn requirement(home: &Home, name: &str) -> Result<String> {
     let folder = home.repository().join("crates").join(name);
     if folder.is_dir() {
-        return Ok(format!("{{ path = {:?} }}", folder.display().to_string()));
+        return Ok(format!(
+            "{{ path = {:?}, default-features = false }}",
+            folder.display().to_string()
+        ));
     }
+    let version = locked_version(home, name)?;
+    Ok(format!(
+        "{{ version = \"={version}\", default-features = false }}"
+    ))
+}
+
+/// The version of a crate that the course is locked to.
+pub fn locked_version(home: &Home, name: &str) -> Result<String> {
     let lock = std::fs::read_to_string(home.repository().join("Cargo.lock"))
         .context("cannot read Cargo.lock")?;
     let after = lock
         .split(&format!("name = \"{name}\"\nversion = \""))
         .nth(1);
     let version = after.and_then(|text| text.split('"').next());
-    let version = version.ok_or_else(|| {
-        anyhow!("Cargo.lock does not list {name}; run `cargo update --workspace`")
-    })?;
-    Ok(format!(
-        "{{ version = \"={version}\", default-features = false }}"
-    ))
+    version
+        .map(str::to_owned)
+        .ok_or_else(|| anyhow!("Cargo.lock does not list {name}; run `cargo update --workspace`"))
 }
 
 /// Compiles the crates exactly as evcxr will, so that it finds nothing left to do.
+///
+/// The template is a workspace of two: `cells`, where evcxr works, and `preload`, which asks for the same crates so that
+/// they stay in `Cargo.lock` in the course's own versions whatever evcxr writes.
 fn compile_crates(home: &Home) -> Result<()> {
     let folder = home.template();
-    std::fs::create_dir_all(folder.join("src"))?;
-    std::fs::write(folder.join("src/lib.rs"), "")?;
+    let (cells, preload) = (folder.join("cells"), folder.join("preload"));
+    for member in [&cells, &preload] {
+        std::fs::create_dir_all(member.join("src"))?;
+        write_if_changed(&member.join("src/lib.rs"), "")?;
+    }
+    let root =
+        format!("[workspace]\nresolver = \"3\"\nmembers = [\"cells\", \"preload\"]\n\n{PROFILE}");
+    write_if_changed(&folder.join("Cargo.toml"), &root)?;
+    let package = |name: &str| {
+        format!("[package]\nname = \"{name}\"\nversion = \"1.0.0\"\nedition = \"2024\"\n\n")
+    };
+    let dependencies = format!("[dependencies]\n{}", crates(home)?);
+    write_if_changed(
+        &preload.join("Cargo.toml"),
+        &format!("{}{dependencies}", package("preload")),
+    )?;
+    let library = "[lib]\ncrate-type = [\"cdylib\"]\npath = \"src/lib.rs\"\n\n";
+    write_if_changed(
+        &cells.join("Cargo.toml"),
+        &format!("{}{library}{dependencies}", package("ctx")),
+    )?;
     std::fs::copy(
         home.repository().join("Cargo.lock"),
         folder.join("Cargo.lock"),
     )?;
-    std::fs::write(folder.join("Cargo.toml"), manifest(home)?)?;
-    let host = host()?;
     let total = package_count(&folder)?;
-    let mut command = if has_mold() {
-        Command::new("mold")
-    } else {
-        cargo()
-    };
-    if has_mold() {
-        command.arg("-run").arg("cargo");
+    let mut flags = "-Cprefer-dynamic".to_owned();
+    if linker() == Some("lld") {
+        flags.push_str(" -Clink-arg=-fuse-ld=lld");
     }
+    let mut command = cargo();
     command
-        .args(["build", "--target", &host, "--message-format=json"])
-        .current_dir(&folder);
-    command
-        .env("CARGO_TARGET_DIR", "target")
-        .env("CARGO_BUILD_BUILD_DIR", "target");
-    command.env("RUSTFLAGS", "-Cprefer-dynamic");
+        .args(["build", "--package", "preload", "--target", &host()?])
+        .arg("--message-format=json")
+        .current_dir(&folder)
+        .env("CARGO_TARGET_DIR", cells.join("target"))
+        .env("CARGO_BUILD_BUILD_DIR", cells.join("target"))
+        .env("RUSTFLAGS", flags);
     follow(
         command,
         "Compiling Candle and the course's crate for the kernel",
@@ -258,13 +316,12 @@ fn compile_crates(home: &Home) -> Result<()> {
     )
 }
 
-/// The manifest that evcxr writes for the same crates.
-fn manifest(home: &Home) -> Result<String> {
-    let mut text = "\n[package]\nname = \"ctx\"\nversion = \"1.0.0\"\nedition = \"2024\"\n\n[lib]\ncrate-type = [\"cdylib\"]\npath = \"src/lib.rs\"\n\n[profile.dev]\nopt-level = 2\ndebug = false\nstrip = \"debuginfo\"\nrpath = true\nlto = false\ndebug-assertions = true\ncodegen-units = 16\npanic = 'unwind'\nincremental = true\noverflow-checks = true\n\n[dependencies]\n".to_owned();
-    for name in CRATES {
-        text.push_str(&format!("{name} = {}\n", requirement(home, name)?));
+/// Cargo takes a file that was written again for one that was changed.
+fn write_if_changed(file: &Path, text: &str) -> Result<()> {
+    if std::fs::read_to_string(file).is_ok_and(|old| old == text) {
+        return Ok(());
     }
-    Ok(text)
+    std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
 }
 
 fn package_count(folder: &Path) -> Result<u64> {
@@ -292,8 +349,18 @@ fn host() -> Result<String> {
         .to_owned())
 }
 
-fn has_mold() -> bool {
-    !cfg!(target_os = "macos") && Command::new("mold").arg("--version").output().is_ok()
+/// The linker that evcxr will choose: what it finds first; the flag for lld is part of what cargo compares.
+fn linker() -> Option<&'static str> {
+    let found = |name: &str| {
+        Command::new(name)
+            .arg("--version")
+            .stdin(Stdio::null())
+            .output()
+            .is_ok()
+    };
+    ["mold", "lld"]
+        .into_iter()
+        .find(|name| !cfg!(target_os = "macos") && found(name))
 }
 
 fn cargo() -> Command {

@@ -28,6 +28,45 @@ pub fn standard_library() -> Result<PathBuf, String> {
     }
 }
 
+/// What the crates of a course's page can reach: rust-analyzer then reads these few, and asks cargo nothing about them.
+const CRATES: [&str; 10] = [
+    "alloc",
+    "backtrace",
+    "core",
+    "panic_abort",
+    "panic_unwind",
+    "proc_macro",
+    "std",
+    "std_detect",
+    "test",
+    "unwind",
+];
+
+/// Makes `folder` a view of the library without its `Cargo.toml`.
+///
+/// With it, rust-analyzer runs `cargo metadata` over the library's workspace at each start, with a network where it can.
+pub(crate) fn slim(library: &Path, folder: &Path) -> std::io::Result<()> {
+    if folder.exists() {
+        std::fs::remove_dir_all(folder)?;
+    }
+    std::fs::create_dir_all(folder)?;
+    #[cfg(unix)]
+    for name in CRATES {
+        let source = library.join(name);
+        if source.is_dir() {
+            std::os::unix::fs::symlink(source, folder.join(name))?;
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = (library, CRATES);
+    Ok(())
+}
+
+/// The toolchain's own folder.
+pub(crate) fn toolchain() -> Option<PathBuf> {
+    sysroot().filter(|folder| folder.join("bin").is_dir())
+}
+
 fn look() -> Option<PathBuf> {
     let named = std::env::var_os("RUST_SRC_PATH").map(PathBuf::from);
     let component = sysroot().map(|sysroot| sysroot.join("lib/rustlib/src/rust/library"));

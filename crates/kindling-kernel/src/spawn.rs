@@ -15,6 +15,43 @@ pub struct Evcxr {
     pub(crate) child: Child,
     pub(crate) folder: Folder,
     pub(crate) connection: ConnectionInfo,
+    _watchdog: Watchdog,
+}
+
+/// A shell that ends the kernel's process group as soon as our end of its standard input closes.
+///
+/// The pipe closes however we end, killed included, so that no kernel outlives us: evcxr does not notice the death of its
+/// parent, and a cell in an endless loop does not notice the death of evcxr.
+#[derive(Debug)]
+struct Watchdog {
+    shell: std::process::Child,
+}
+
+impl Watchdog {
+    fn start(process: u32, folder: &Path) -> Result<Self> {
+        let script = r#"read -r line; kill -s KILL -- "-$1" 2>/dev/null; rm -rf -- "$2""#;
+        let mut command = std::process::Command::new("/bin/sh");
+        command
+            .args(["-c", script, "kindling-watchdog", &process.to_string()])
+            .arg(folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        // Ctrl-C in the terminal is for us alone.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let shell = command
+            .spawn()
+            .context("cannot start /bin/sh, which watches over the kernel")?;
+        Ok(Self { shell })
+    }
+}
+
+impl Drop for Watchdog {
+    fn drop(&mut self) {
+        drop(self.shell.stdin.take());
+        let _ = self.shell.wait();
+    }
 }
 
 /// A kernel's own folder; removed when it is dropped.
@@ -42,13 +79,27 @@ impl Evcxr {
         }
         clean_up(home);
         let folder = copy_template(home)?;
-        let environment = vec![
+        let mut environment = vec![
             ("EVCXR_CONFIG_DIR".into(), home.config().into()),
-            ("EVCXR_TMPDIR".into(), folder.0.clone().into()),
+            ("EVCXR_TMPDIR".into(), folder.0.join("cells").into()),
             ("KINDLING_KERNEL".into(), "1".into()),
             ("KINDLING_STOP_FILE".into(), folder.stop_file().into()),
             ("KINDLING_COURSE".into(), home.course().into()),
         ];
+        if home.library().join("core").is_dir() {
+            environment.push(("RUST_SRC_PATH".into(), home.library().into()));
+        }
+        if let Some(toolchain) = sources::toolchain() {
+            // Past rustup's proxies, which cost tens of milliseconds at each of a dozen calls.
+            let mut path = vec![toolchain.join("bin")];
+            path.extend(
+                std::env::var_os("PATH")
+                    .iter()
+                    .flat_map(std::env::split_paths),
+            );
+            environment.push(("PATH".into(), std::env::join_paths(path)?));
+            environment.push(("RUSTUP_TOOLCHAIN".into(), toolchain.into()));
+        }
         Self::launch(home, folder, environment).await
     }
 
@@ -85,10 +136,11 @@ impl Evcxr {
         let file = folder.0.join("connection.json");
         write_private(&file, &serde_json::to_string_pretty(&connection)?)?;
         let mut command = Command::new(home.evcxr());
-        command.arg("--control_file").arg(&file).envs(environment);
+        command.arg("--control_file").arg(&file);
         if let Ok(library) = sources::standard_library() {
             command.env("RUST_SRC_PATH", library);
         }
+        command.envs(environment);
         // evcxr installs itself into Jupyter's folder when it finds one there: give it none.
         command.env("JUPYTER_PATH", folder.0.join("jupyter"));
         command
@@ -102,12 +154,16 @@ impl Evcxr {
         let child = command
             .spawn()
             .with_context(|| format!("cannot start {}", home.evcxr().display()))?;
-        let process = child.id().unwrap_or_default().to_string();
-        std::fs::write(folder.0.join("pid"), process)?;
+        let process = child
+            .id()
+            .context("the kernel ended as soon as it started")?;
+        std::fs::write(folder.0.join("pid"), process.to_string())?;
+        let watchdog = Watchdog::start(process, &folder.0)?;
         Ok(Self {
             child,
             folder,
             connection,
+            _watchdog: watchdog,
         })
     }
 

@@ -1,6 +1,8 @@
 //! Cells on a real kernel. Each test needs the prepared home (`cargo course kernel prepare`) and says so
 //! when it is not there.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use kindling_kernel::{Home, Outcome, Pool, PoolState, Session, Stopper, is_prepared, settle};
 use nbformat::v4::Output;
 use std::path::Path;
@@ -19,7 +21,10 @@ fn home() -> Option<Home> {
 /// Runs a cell; returns how it ended and everything that it showed, as text.
 async fn run(session: &mut Session, code: &str) -> (Outcome, String) {
     let mut shown = String::new();
-    let outcome = session.execute(code, &mut |output| shown.push_str(&as_text(&output))).await.unwrap();
+    let outcome = session
+        .execute(code, &mut |output| shown.push_str(&as_text(&output)))
+        .await
+        .unwrap();
     (outcome, settle(&shown))
 }
 
@@ -35,29 +40,47 @@ fn as_text(output: &Output) -> String {
 async fn a_kernel_keeps_variables_shows_errors_and_survives() {
     let Some(home) = home() else { return };
     let mut session = Session::start(&home).await.unwrap();
-    let (outcome, shown) = run(&mut session, "let a = vec![1.5f64, 2.5]; println!(\"{:?}\", a);").await;
+    let (outcome, shown) = run(
+        &mut session,
+        "let a = vec![1.5f64, 2.5]; println!(\"{:?}\", a);",
+    )
+    .await;
     assert_eq!((outcome, shown.as_str()), (Outcome::Ok, "[1.5, 2.5]\n"));
 
     let (_, shown) = run(&mut session, "a.iter().sum::<f64>()").await;
-    assert!(shown.contains("text/plain") && shown.contains("4.0"), "{shown}");
+    assert!(
+        shown.contains("text/plain") && shown.contains("4.0"),
+        "{shown}"
+    );
 
     let (outcome, shown) = run(&mut session, "let b: u8 = \"x\";").await;
     assert_eq!(outcome, Outcome::Error);
     assert!(shown.contains("mismatched types"), "{shown}");
 
     let (outcome, shown) = run(&mut session, "let c = 1; panic!(\"no further\");").await;
-    assert_eq!(outcome, Outcome::Ok, "evcxr reports a panic on standard error: {shown}");
+    assert_eq!(
+        outcome,
+        Outcome::Ok,
+        "evcxr reports a panic on standard error: {shown}"
+    );
     assert!(shown.contains("no further"), "{shown}");
     let (_, shown) = run(&mut session, "println!(\"{}\", a.len());").await;
     assert_eq!(shown, "2\n", "a panic keeps the variables of earlier cells");
 
     let lines = "for i in 1..=3 { println!(\"\\rstep {i} of 3\"); } println!(\"done\");";
     let mut raw = String::new();
-    session.execute(lines, &mut |output| raw.push_str(&as_text(&output))).await.unwrap();
+    session
+        .execute(lines, &mut |output| raw.push_str(&as_text(&output)))
+        .await
+        .unwrap();
     assert_eq!(raw, "\rstep 1 of 3\rstep 2 of 3\rstep 3 of 3\ndone\n");
 
     let (_, shown) = run(&mut session, "kindling::plot::Lines::new(\"t\").axes(\"x\", \"y\").series(\"s\", &[(0.0, 1.0), (1.0, 2.0)]).draw()?").await;
-    assert!(shown.contains("image/svg+xml"), "{}", &shown[..shown.len().min(300)]);
+    assert!(
+        shown.contains("image/svg+xml"),
+        "{}",
+        &shown[..shown.len().min(300)]
+    );
     session.shutdown().await;
 }
 
@@ -72,10 +95,20 @@ async fn a_runaway_cell_is_stopped_and_the_kernel_answers_again() {
         tokio::time::sleep(Duration::from_secs(3)).await;
         remote.stop();
     });
-    let outcome = session.execute_stoppable("loop { std::hint::black_box(0); }", &stopper, &mut |_| ()).await.unwrap();
+    let outcome = session
+        .execute_stoppable("loop { std::hint::black_box(0); }", &stopper, &mut |_| ())
+        .await
+        .unwrap();
     assert_eq!(outcome, Outcome::Error);
-    assert!(started.elapsed() < Duration::from_secs(20), "stopped after {:?}", started.elapsed());
-    assert_eq!(run(&mut session, "println!(\"still here\");").await.1, "still here\n");
+    assert!(
+        started.elapsed() < Duration::from_secs(20),
+        "stopped after {:?}",
+        started.elapsed()
+    );
+    assert_eq!(
+        run(&mut session, "println!(\"still here\");").await.1,
+        "still here\n"
+    );
 
     // A loop that looks for the request ends by itself, and its variables stay.
     let remote = stopper.clone();
@@ -84,9 +117,15 @@ async fn a_runaway_cell_is_stopped_and_the_kernel_answers_again() {
         remote.stop();
     });
     let polite = "let stop = std::path::PathBuf::from(std::env::var(\"KINDLING_STOP_FILE\")?);\nlet mut rounds = 0u64;\nwhile !stop.exists() { rounds += 1; std::thread::sleep(std::time::Duration::from_millis(5)); }";
-    let outcome = session.execute_stoppable(polite, &stopper, &mut |_| ()).await.unwrap();
+    let outcome = session
+        .execute_stoppable(polite, &stopper, &mut |_| ())
+        .await
+        .unwrap();
     assert_eq!(outcome, Outcome::Ok);
-    assert_eq!(run(&mut session, "println!(\"{}\", rounds > 0);").await.1, "true\n");
+    assert_eq!(
+        run(&mut session, "println!(\"{}\", rounds > 0);").await.1,
+        "true\n"
+    );
     session.shutdown().await;
 }
 
@@ -95,13 +134,25 @@ async fn a_warm_kernel_runs_its_first_cell_at_once_and_leaves_nothing_behind() {
     let Some(home) = home() else { return };
     let pool = Pool::keep(&home);
     let mut state = pool.state();
-    state.wait_for(|state| *state != PoolState::Warming).await.unwrap();
+    state
+        .wait_for(|state| *state != PoolState::Warming)
+        .await
+        .unwrap();
     let mut session = pool.take().await.unwrap();
-    let (outcome, _) = run(&mut session, "let x = candle_core::Tensor::new(&[1f32], &candle_core::Device::Cpu)?;").await;
+    let (outcome, _) = run(
+        &mut session,
+        "let x = candle_core::Tensor::new(&[1f32], &candle_core::Device::Cpu)?;",
+    )
+    .await;
     assert_eq!(outcome, Outcome::Ok);
     session.shutdown().await;
     drop(pool);
     let offers = std::fs::read_dir(home.pool()).unwrap().flatten();
-    let own = offers.filter(|entry| entry.file_name().to_string_lossy().starts_with(&std::process::id().to_string()));
+    let own = offers.filter(|entry| {
+        entry
+            .file_name()
+            .to_string_lossy()
+            .starts_with(&std::process::id().to_string())
+    });
     assert_eq!(own.count(), 0, "no offer of this process is left");
 }
