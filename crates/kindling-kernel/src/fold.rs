@@ -7,6 +7,8 @@
 #[derive(Debug, Default)]
 pub struct Fold {
     held: bool,
+    /// How many characters of the progress line may still be seen: a shorter one must cover them.
+    width: usize,
 }
 
 impl Fold {
@@ -14,22 +16,38 @@ impl Fold {
     pub fn pass(&mut self, text: &str) -> String {
         let mut passed = String::with_capacity(text.len() + 1);
         for line in text.split_inclusive('\n') {
-            let progress = line.starts_with('\r');
-            if self.held && !progress {
-                passed.push('\n');
+            match line
+                .strip_prefix('\r')
+                .and_then(|line| line.strip_suffix('\n'))
+            {
+                Some(progress) => self.replace(progress, &mut passed),
+                None => {
+                    passed.push_str(self.finish());
+                    passed.push_str(line);
+                }
             }
-            self.held = progress && line.ends_with('\n');
-            passed.push_str(if self.held {
-                line.trim_end_matches('\n')
-            } else {
-                line
-            });
         }
         passed
     }
 
+    /// Overwrites the progress line; an empty one erases it.
+    fn replace(&mut self, progress: &str, passed: &mut String) {
+        let gap = " ".repeat(self.width.saturating_sub(progress.chars().count()));
+        passed.push('\r');
+        passed.push_str(progress);
+        passed.push_str(&gap);
+        self.held = !progress.is_empty();
+        if self.held {
+            self.width = self.width.max(progress.chars().count());
+        } else {
+            passed.push('\r'); // What comes next starts where the line was.
+            self.width = 0;
+        }
+    }
+
     /// What is still to be sent when a cell ends.
     pub fn finish(&mut self) -> &'static str {
+        self.width = 0;
         if std::mem::take(&mut self.held) {
             "\n"
         } else {
@@ -42,15 +60,18 @@ impl Fold {
 pub fn settle(text: &str) -> String {
     let mut settled = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
-        match line.trim_end_matches(['\n', '\r']).rsplit_once('\r') {
-            Some((_, last)) => {
-                settled.push_str(last);
-                if line.ends_with('\n') {
-                    settled.push('\n');
-                }
-            }
-            None => settled.push_str(line),
+        let (line, end) = line
+            .strip_suffix('\n')
+            .map_or((line, ""), |line| (line, "\n"));
+        if line.starts_with('\r') && line.ends_with('\r') {
+            continue; // It was erased, and nothing followed.
         }
+        match line.trim_end_matches('\r').rsplit_once('\r') {
+            // What covered a longer line is not part of the text.
+            Some((_, last)) => settled.push_str(last.trim_end()),
+            None => settled.push_str(line.trim_end_matches('\r')),
+        }
+        settled.push_str(end);
     }
     settled
 }
@@ -76,5 +97,24 @@ mod tests {
         assert_eq!(sent, "start\n\r1 of 2\r2 of 2\ndone\n\r1 of 1\n");
         assert_eq!(settle(&sent), "start\n2 of 2\ndone\n1 of 1\n");
         assert_eq!(fold.finish(), "");
+    }
+
+    #[test]
+    fn a_shorter_line_covers_the_longer_one() {
+        let mut fold = Fold::default();
+        let sent = fold.pass("\rstep 10\n\rdone\n");
+        assert_eq!(sent, "\rstep 10\rdone   ");
+        assert_eq!(settle(&sent), "done");
+    }
+
+    #[test]
+    fn an_empty_progress_line_erases() {
+        let mut fold = Fold::default();
+        let mut sent = fold.pass("\r1 of 2\n\r\n");
+        assert_eq!(settle(&sent), "");
+        sent.push_str(&fold.pass("table\n\r1 of 9\n\r\n"));
+        sent.push_str(fold.finish());
+        assert_eq!(sent, "\r1 of 2\r      \rtable\n\r1 of 9\r      \r");
+        assert_eq!(settle(&sent), "table\n");
     }
 }
