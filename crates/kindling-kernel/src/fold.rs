@@ -30,8 +30,9 @@ impl Fold {
         passed
     }
 
-    /// Overwrites the progress line; an empty one erases it.
+    /// Overwrites the progress line; a blank one erases it.
     fn replace(&mut self, progress: &str, passed: &mut String) {
+        let progress = progress.trim_end();
         let gap = " ".repeat(self.width.saturating_sub(progress.chars().count()));
         passed.push('\r');
         passed.push_str(progress);
@@ -108,11 +109,11 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_progress_line_erases() {
+    fn a_blank_progress_line_erases() {
         let mut fold = Fold::default();
-        let mut sent = fold.pass("\r1 of 2\n\r\n");
+        let mut sent = fold.pass("\r1 of 2\n\r \n");
         assert_eq!(settle(&sent), "");
-        sent.push_str(&fold.pass("table\n\r1 of 9\n\r\n"));
+        sent.push_str(&fold.pass("table\n\r1 of 9\n\r \n"));
         sent.push_str(fold.finish());
         assert_eq!(sent, "\r1 of 2\r      \rtable\n\r1 of 9\r      \r");
         assert_eq!(settle(&sent), "table\n");

@@ -9,8 +9,8 @@
 //! | anywhere else | | one line on standard error, at the end |
 //!
 //! The kernel reads output line by line, so a bare carriage return would never reach the notebook. Hence the rule
-//! between this crate and the kernel's front: **a line that begins with `\r` replaces the current progress line, and an
-//! empty one erases it**. The closing text is an ordinary line, so the next progress line cannot overwrite it.
+//! between this crate and the kernel's front: **a line that begins with `\r` replaces the current progress line, and a
+//! blank one erases it** (a space follows its `\r`, or the kernel would take it for the end of a line). The closing text is an ordinary line, so the next progress line cannot overwrite it.
 
 mod line;
 mod stop;
@@ -106,7 +106,7 @@ impl Progress {
             }
             Place::Notebook => {
                 if was_shown {
-                    write_raw(stdout(), "\r\n");
+                    write_raw(stdout(), "\r \n");
                 }
                 write_line(stdout(), words);
             }

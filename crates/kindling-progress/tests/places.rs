@@ -47,7 +47,7 @@ fn a_notebook_gets_few_lines_that_replace_each_other() {
         .filter(|line| line.starts_with("\rcounting"))
         .collect();
     assert!((3..=7).contains(&updates.len()), "{updates:?}");
-    assert!(text.contains("\r\ncounted to 1000\n"), "{text:?}");
+    assert!(text.contains("\r \ncounted to 1000\n"), "{text:?}");
 }
 
 #[test]
