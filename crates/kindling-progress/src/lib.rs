@@ -95,22 +95,26 @@ impl Progress {
         self.update(|state| words.clone_into(&mut state.message));
     }
 
-    /// Ends the line: `words` take its place, and with no words it disappears.
+    /// Ends the line: `words` take its place. A progress that is dropped instead, by an error, just disappears.
     pub fn finish(self, words: &str) {
-        let was_shown = self.state.lock().is_ok_and(|state| state.shown.is_some());
+        self.erase();
+        match &self.place {
+            Place::Notebook => write_line(stdout(), words),
+            _ => write_line(stderr(), words),
+        }
+    }
+
+    fn erase(&self) {
+        let shown = self
+            .state
+            .lock()
+            .ok()
+            .and_then(|mut state| state.shown.take());
         match &self.place {
             #[cfg(feature = "terminal")]
-            Place::Terminal(bar) => {
-                bar.finish_and_clear();
-                write_line(stderr(), words);
-            }
-            Place::Notebook => {
-                if was_shown {
-                    write_raw(stdout(), "\r \n");
-                }
-                write_line(stdout(), words);
-            }
-            Place::Elsewhere => write_line(stderr(), words),
+            Place::Terminal(bar) => bar.finish_and_clear(),
+            Place::Notebook if shown.is_some() => write_raw(stdout(), "\r \n"),
+            Place::Notebook | Place::Elsewhere => {}
         }
     }
 
@@ -141,6 +145,12 @@ impl Progress {
             Place::Notebook => write_line(stdout(), &format!("\r{text}")),
             Place::Elsewhere => {}
         }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.erase();
     }
 }
 

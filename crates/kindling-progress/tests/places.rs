@@ -24,6 +24,8 @@ fn child() {
     }
     progress.message("nearly there");
     progress.finish("counted to 1000");
+    let dropped = Progress::new(3, "dropped", "steps");
+    dropped.set(1);
 }
 
 fn run_child(kernel: bool) -> Output {
@@ -48,6 +50,8 @@ fn a_notebook_gets_few_lines_that_replace_each_other() {
         .collect();
     assert!((3..=7).contains(&updates.len()), "{updates:?}");
     assert!(text.contains("\r \ncounted to 1000\n"), "{text:?}");
+    let (_, end) = text.split_once("\rdropped").unwrap();
+    assert!(end.contains("\n\r \n"), "an error erases it: {text:?}");
 }
 
 #[test]
