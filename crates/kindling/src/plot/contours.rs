@@ -157,6 +157,10 @@ impl Contours {
                     // Blue is the ground, so the paths begin with the second colour.
                     self.steps(chart, points, color(index + 1))?;
                 }
+                // All ends come last, so that no path hides them.
+                for (index, points) in paths.iter().enumerate() {
+                    self.ends(chart, points, color(index + 1))?;
+                }
                 Ok(())
             },
             |canvas, plot| {
@@ -249,6 +253,16 @@ impl Contours {
                 dot(chart, point, 2.4, color, 1.0)?;
             }
         }
+        Ok(())
+    }
+
+    /// Marks where a path starts and ends.
+    fn ends(
+        &self,
+        chart: &mut Chart,
+        points: &[(f64, f64)],
+        color: RGBColor,
+    ) -> std::result::Result<(), Failure> {
         if let Some(&start) = points.first().filter(|point| self.holds(**point)) {
             edged_dot(chart, start, 5.0, color)?;
             dot(chart, start, 2.6, WHITE, 1.0)?;
