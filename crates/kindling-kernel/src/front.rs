@@ -240,6 +240,8 @@ async fn publish(
                 let text = message.content["text"].as_str().unwrap_or_default();
                 message.content["text"] = fold.pass(text).into();
             }
+            // The value of a loop: nothing to show.
+            "execute_result" if message.content["data"] == json!({"text/plain": "()"}) => continue,
             "status" => {
                 let is_busy = message.content["execution_state"] == "busy";
                 busy.store(is_busy, Ordering::SeqCst);

@@ -6,7 +6,7 @@ use crate::spawn::Evcxr;
 use anyhow::{Context, Result, anyhow, bail};
 use jupyter_protocol::{
     ExecuteRequest, ExecutionState, InterruptRequest, JupyterMessage, JupyterMessageContent,
-    KernelInfoRequest, ReplyStatus, ShutdownRequest, Stdio,
+    KernelInfoRequest, Media, MediaType, ReplyStatus, ShutdownRequest, Stdio,
 };
 use jupyter_zmq_client::{ClientControlConnection, ClientIoPubConnection, ClientShellConnection};
 use nbformat::v4::{ErrorOutput, ExecuteResult, MultilineString, Output};
@@ -258,6 +258,7 @@ impl Run {
                 let text = self.fold.pass(&stream.text);
                 on_output(stream_output(name, text));
             }
+            JupyterMessageContent::ExecuteResult(result) if is_unit(&result.data) => {}
             JupyterMessageContent::ExecuteResult(result) => {
                 self.text("stdout", "", on_output);
                 on_output(Output::ExecuteResult(ExecuteResult {
@@ -286,6 +287,11 @@ impl Run {
             on_output(stream_output(name, format!("{owed}{text}")));
         }
     }
+}
+
+/// Whether a cell's value is `()`, which is what a loop gives: nothing to show.
+fn is_unit(data: &Media) -> bool {
+    matches!(data.content.as_slice(), [MediaType::Plain(text)] if text == "()")
 }
 
 fn stream_output(name: &str, text: String) -> Output {
