@@ -1,5 +1,7 @@
 //! A page that is wrong says so with its own name and line: real pages, really compiled and run by rustdoc.
 
+#![allow(clippy::unwrap_used)] // The helpers of a test may fail it.
+
 use kindling_pages::{Page, doctests};
 use std::path::{Path, PathBuf};
 use std::process::Command;
