@@ -62,10 +62,12 @@ pub fn prepare(home: &Home, course: &Path) -> Result<()> {
     }
     let library = sources::standard_library().map_err(|message| anyhow!(message))?;
     sources::slim(&library, &home.library())?;
+    // Before the minutes of compiling: a file that is saved meanwhile must not count as compiled.
+    let stamp = stamp_of(home)?;
     install_evcxr(home)?;
     write_configuration(home)?;
     compile_crates(home)?;
-    std::fs::write(stamp_file(home), stamp_of(home)?)?;
+    std::fs::write(stamp_file(home), stamp)?;
     if let Err(error) = try_one_cell(home) {
         let _ = std::fs::remove_file(stamp_file(home));
         return Err(error.context(format!(
