@@ -31,8 +31,20 @@ pub async fn run_cells(page: &Page, notebook: &mut v4::Notebook, home: &Home) ->
         let outcome = session
             .execute(&source.concat(), &mut |output| push(&mut fresh, output))
             .await?;
-        let fresh: Vec<Output> = fresh.into_iter().map(tidy).collect();
+        let fresh: Vec<Output> = fresh
+            .into_iter()
+            .map(tidy)
+            .filter(|output| !is_unit(output))
+            .collect();
         let failed = outcome == Outcome::Error || fresh.iter().any(is_panic);
+        if fresh.iter().any(is_undrawn) {
+            session.shutdown().await;
+            bail!(
+                "{}:{}: the figure of cell `{id}` is described and not drawn: evcxr cannot draw an expression that moves a variable; pass a reference (`&points`)",
+                page.shown_path().display(),
+                known.line
+            );
+        }
         if failed != known.must_fail() {
             progress.finish(&format!("{}: stopped", page.title));
             session.shutdown().await;
@@ -55,6 +67,26 @@ pub async fn run_cells(page: &Page, notebook: &mut v4::Notebook, home: &Home) ->
     progress.finish(&format!("{}: {done} cells", page.title));
     session.shutdown().await;
     Ok(started.elapsed().as_secs_f64())
+}
+
+/// The only text that a result is shown as; `None` where there is another form, such as a picture.
+fn plain_result(output: &Output) -> Option<String> {
+    let Output::DisplayData(result) = output else {
+        return None;
+    };
+    let value = serde_json::to_value(&result.data).ok()?;
+    let forms = value.as_object().filter(|forms| forms.len() == 1)?;
+    forms.get("text/plain")?.as_str().map(str::to_owned)
+}
+
+/// A loop at the end of a cell has the value `()`, which tells a reader nothing.
+fn is_unit(output: &Output) -> bool {
+    plain_result(output).is_some_and(|text| text.trim() == "()")
+}
+
+/// A figure that is shown as words: evcxr found no way to call what draws it.
+fn is_undrawn(output: &Output) -> bool {
+    plain_result(output).is_some_and(|text| text.starts_with("Figure("))
 }
 
 /// Adds an output; pieces of one stream become one.
@@ -189,6 +221,24 @@ pub fn as_text(outputs: &[Output]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn results_without_a_picture_are_told_apart() {
+        let result = |data: serde_json::Value| -> Output {
+            let output =
+                serde_json::json!({"output_type": "display_data", "metadata": {}, "data": data});
+            serde_json::from_value(output).unwrap()
+        };
+        assert!(is_unit(&result(serde_json::json!({"text/plain": "()"}))));
+        assert!(!is_unit(&result(
+            serde_json::json!({"text/plain": "(1, 2)"})
+        )));
+        assert!(is_undrawn(&result(
+            serde_json::json!({"text/plain": "Figure(\"a\", 5 kB of SVG)"})
+        )));
+        let both = serde_json::json!({"text/plain": "Figure(\"a\", 5 kB of SVG)", "image/svg+xml": "<svg/>"});
+        assert!(!is_undrawn(&result(both)));
+    }
 
     #[test]
     fn what_changes_from_run_to_run_is_not_kept() {
