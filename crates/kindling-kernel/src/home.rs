@@ -17,10 +17,10 @@ impl Home {
             _ => repository.join(".kindling"),
         };
         let root = std::path::absolute(&root).unwrap_or(root);
-        Self {
-            root,
-            repository: repository.to_owned(),
-        }
+        // One spelling of the path: what is prepared is compared by it.
+        let repository =
+            std::fs::canonicalize(repository).unwrap_or_else(|_| repository.to_owned());
+        Self { root, repository }
     }
 
     /// The folder itself.

@@ -18,6 +18,9 @@ fn home() -> Option<Home> {
     None
 }
 
+/// One kernel at a time: what is measured here must not wait for another test's compiler.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 /// Runs a cell; returns how it ended and everything that it showed, as text.
 async fn run(session: &mut Session, code: &str) -> (Outcome, String) {
     let mut shown = String::new();
@@ -39,6 +42,7 @@ fn as_text(output: &Output) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kernel_keeps_variables_shows_errors_and_survives() {
     let Some(home) = home() else { return };
+    let _alone = ALONE.lock().await;
     let mut session = Session::start(&home).await.unwrap();
     let (outcome, shown) = run(
         &mut session,
@@ -87,16 +91,19 @@ async fn a_kernel_keeps_variables_shows_errors_and_survives() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_runaway_cell_is_stopped_and_the_kernel_answers_again() {
     let Some(home) = home() else { return };
+    let _alone = ALONE.lock().await;
     let mut session = Session::start(&home).await.unwrap();
     let stopper = Stopper::new(&session);
-    let remote = stopper.clone();
-    let started = Instant::now();
-    tokio::spawn(async move {
-        tokio::time::sleep(Duration::from_secs(3)).await;
-        remote.stop();
-    });
+    // Stopped as soon as it runs: how long it takes to compile is another matter.
+    let mut started = Instant::now();
+    let runaway = "println!(\"running\"); loop { std::hint::black_box(0); }";
     let outcome = session
-        .execute_stoppable("loop { std::hint::black_box(0); }", &stopper, &mut |_| ())
+        .execute_stoppable(runaway, &stopper, &mut |output| {
+            if as_text(&output).contains("running") {
+                started = Instant::now();
+                stopper.stop();
+            }
+        })
         .await
         .unwrap();
     assert_eq!(outcome, Outcome::Error);
@@ -111,14 +118,9 @@ async fn a_runaway_cell_is_stopped_and_the_kernel_answers_again() {
     );
 
     // A loop that looks for the request ends by itself, and its variables stay.
-    let remote = stopper.clone();
-    tokio::spawn(async move {
-        tokio::time::sleep(Duration::from_secs(3)).await;
-        remote.stop();
-    });
-    let polite = "let stop = std::path::PathBuf::from(std::env::var(\"KINDLING_STOP_FILE\")?);\nlet mut rounds = 0u64;\nwhile !stop.exists() { rounds += 1; std::thread::sleep(std::time::Duration::from_millis(5)); }";
+    let polite = "let stop = std::path::PathBuf::from(std::env::var(\"KINDLING_STOP_FILE\")?);\nlet mut rounds = 0u64;\nprintln!(\"running\");\nloop { rounds += 1; std::thread::sleep(std::time::Duration::from_millis(5)); if stop.exists() { break; } }";
     let outcome = session
-        .execute_stoppable(polite, &stopper, &mut |_| ())
+        .execute_stoppable(polite, &stopper, &mut |_| stopper.stop())
         .await
         .unwrap();
     assert_eq!(outcome, Outcome::Ok);
@@ -132,6 +134,7 @@ async fn a_runaway_cell_is_stopped_and_the_kernel_answers_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_warm_kernel_runs_its_first_cell_at_once_and_leaves_nothing_behind() {
     let Some(home) = home() else { return };
+    let _alone = ALONE.lock().await;
     let pool = Pool::keep(&home);
     let mut state = pool.state();
     state
