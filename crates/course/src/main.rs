@@ -1,17 +1,26 @@
-//! The command `cargo course`: serve, test, check and prepare the course.
+//! The command `cargo course`.
 
+mod bench;
 mod book;
+mod check;
+mod data;
+mod jupyter;
 mod kernel;
 mod notebooks;
+mod repository;
+mod server;
+mod sync;
+mod test;
+mod up;
 
-use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Kindling: large AI models from first principles, in Rust.
+pub use repository::root as repository;
+
+/// Large AI models from first principles, in Rust: read the book, run its cells, check everything.
 #[derive(Debug, Parser)]
-#[command(name = "cargo course", version, arg_required_else_help = true)]
+#[command(name = "cargo course", bin_name = "cargo course", version)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -19,21 +28,42 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Open the book with Run buttons, on this machine only
+    Up(up::Args),
+    /// Run everything that continuous integration runs
+    Test(test::Args),
+    /// Check that pages, notebooks and translations agree
+    Check(check::Args),
+    /// Bring notebooks and translations in step with the pages, then check: the one command after editing a lesson
+    Sync(sync::Args),
+    /// Write, run or compare the notebooks of the lessons
+    Notebooks(notebooks::Args),
     /// Build the book in both languages, or check it
     Book(book::Args),
     /// Prepare the notebook kernel, or say what is ready
     Kernel(kernel::Args),
-    /// Write, run or compare the notebooks of the lessons
-    Notebooks(notebooks::Args),
+    /// Open JupyterLab on the notebooks of the course
+    Jupyter(jupyter::Args),
+    /// List, download and check the data sets
+    Data(data::Args),
+    /// Measure
+    Bench(bench::Args),
 }
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let done = match Cli::parse().command {
+        Command::Up(args) => up::run(args),
+        Command::Test(args) => test::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Sync(args) => sync::run(args),
+        Command::Notebooks(args) => notebooks::run(args),
         Command::Book(args) => book::run(args),
         Command::Kernel(args) => kernel::run(args),
-        Command::Notebooks(args) => notebooks::run(args),
+        Command::Jupyter(args) => jupyter::run(args),
+        Command::Data(args) => data::run(args),
+        Command::Bench(args) => bench::run(args),
     };
-    match result {
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -42,17 +72,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// The repository: the nearest folder upwards that holds `book/book.toml`.
-fn repository() -> Result<PathBuf> {
-    let start = std::env::current_dir()?;
-    match start
-        .ancestors()
-        .find(|folder| folder.join("book/book.toml").is_file())
-    {
-        Some(root) => Ok(root.to_owned()),
-        None => bail!(
-            "{} is not inside the course: no folder upwards holds book/book.toml; change to your clone of it",
-            start.display()
-        ),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
     }
 }

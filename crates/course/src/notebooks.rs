@@ -297,3 +297,100 @@ pub fn write_atomically(path: &Path, text: &str) -> Result<()> {
         .with_context(|| format!("cannot write {}", path.display()))?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: &str = "---\nstatus: complete\n---\n# T\n\nWords.\n\n```rust\n1 + 1\n```\n";
+
+    /// A course of one page, with its notebook written as if it had been run.
+    fn course(page: &str) -> (tempfile::TempDir, Book) {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("book/src/a")).unwrap();
+        std::fs::write(folder.path().join("book/src/SUMMARY.md"), "[T](a/b.md)\n").unwrap();
+        std::fs::write(folder.path().join("book/src/a/b.md"), page).unwrap();
+        let book = Book::open(folder.path()).unwrap();
+        let mut ran = notebook(folder.path(), &book.pages[0], None).unwrap();
+        mark_run(&mut ran, &book.pages[0]);
+        write_atomically(
+            &folder.path().join("notebooks/a/b.ipynb"),
+            &to_json(&ran).unwrap(),
+        )
+        .unwrap();
+        (folder, book)
+    }
+
+    fn check_after(edit: impl Fn(&Path)) -> Option<String> {
+        let (folder, _) = course(PAGE);
+        edit(folder.path());
+        let book = Book::open(folder.path()).unwrap();
+        check_source(&book, &book.pages[0])
+            .err()
+            .map(|error| error.to_string())
+    }
+
+    fn rewrite(root: &Path, from: &str, to: &str) {
+        std::fs::write(root.join("book/src/a/b.md"), PAGE.replace(from, to)).unwrap();
+    }
+
+    #[test]
+    fn a_notebook_in_step_passes() {
+        assert_eq!(check_after(|_| ()), None);
+    }
+
+    #[test]
+    fn a_stale_cell_is_named_with_page_and_line() {
+        let error = check_after(|root| rewrite(root, "1 + 1", "1 + 2")).unwrap();
+        assert!(
+            error.starts_with("book/src/a/b.md:9: cell `t-1` of notebooks/a/b.ipynb is stale"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn stale_prose_is_named() {
+        let error = check_after(|root| rewrite(root, "Words", "Other words")).unwrap();
+        assert!(error.contains("cell `prose_t-1`"), "{error}");
+    }
+
+    #[test]
+    fn outputs_of_older_code_are_named() {
+        let error = check_after(|root| {
+            rewrite(root, "1 + 1", "1 + 2");
+            let book = Book::open(root).unwrap();
+            write_source(&book, &book.pages[0]).unwrap();
+        });
+        assert!(
+            error
+                .unwrap()
+                .contains("the outputs in notebooks/a/b.ipynb are not those of the page's cells")
+        );
+    }
+
+    #[test]
+    fn what_is_no_notebook_is_named() {
+        let error =
+            check_after(|root| std::fs::write(root.join("notebooks/a/b.ipynb"), "{oh").unwrap())
+                .unwrap();
+        assert!(
+            error.contains("b.ipynb") && error.contains("this is not a notebook"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_notebook_without_a_page_is_named_and_removed() {
+        let (folder, book) = course(PAGE);
+        let left = folder.path().join("notebooks/a/gone.ipynb");
+        std::fs::write(&left, "{}").unwrap();
+        assert!(
+            check_orphans(&book)
+                .unwrap_err()
+                .to_string()
+                .starts_with("notebooks/a/gone.ipynb: ")
+        );
+        remove_orphans(&book).unwrap();
+        assert!(!left.exists() && check_orphans(&book).is_ok());
+    }
+}

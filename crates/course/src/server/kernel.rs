@@ -110,7 +110,7 @@ async fn talk(mut socket: WebSocket, shared: Arc<Shared>) {
                 }
                 Err(broadcast::error::RecvError::Closed) => break,
             },
-            _ = closing.wait_for(|closing| *closing) => break,
+            () = async { drop(closing.wait_for(|closing| *closing).await) } => break,
         }
     }
     // The worker stops what runs and ends its kernel.
