@@ -103,16 +103,21 @@ async fn measure(home: &Home) -> Result<Waits> {
     let mut session = Session::start(home).await?;
     cell(&mut session, FIRST, "[[").await?;
     let cold = start.elapsed();
+    eprintln!("  first result after {:.2} s", cold.as_secs_f64());
     let mut later = Vec::new();
     for code in LATER {
         later.push(cell(&mut session, code, "").await?);
     }
+    later.sort();
+    let median = later[later.len() / 2];
+    eprintln!("  later cells: median {:.2} s", median.as_secs_f64());
     session.shutdown().await;
 
     eprintln!("course's kernel, started ahead …");
     let mut session = Session::start(home).await?;
     tokio::time::sleep(Duration::from_secs(2)).await;
     let warm = cell(&mut session, FIRST, "[[").await?;
+    eprintln!("  first result after {:.2} s", warm.as_secs_f64());
     session.shutdown().await;
 
     eprintln!("stock evcxr (it compiles Candle: minutes) …");
@@ -127,12 +132,11 @@ async fn measure(home: &Home) -> Result<Waits> {
     let stock = start.elapsed();
     session.shutdown().await;
 
-    later.sort();
     Ok(Waits {
         stock_first_result_s: stock.as_secs_f64(),
         cold_first_result_s: cold.as_secs_f64(),
         warm_first_result_s: warm.as_secs_f64(),
-        later_cell_median_s: later[later.len() / 2].as_secs_f64(),
+        later_cell_median_s: median.as_secs_f64(),
     })
 }
 
