@@ -216,4 +216,35 @@ mod tests {
             "a base64,… b base64,…"
         );
     }
+
+    #[test]
+    fn a_changed_output_names_page_line_and_cell() {
+        let source = "---\nstatus: complete\n---\n# T\n\n```rust\nloss\n```\n\n```rust,tolerance=0.1\nloss\n```\n";
+        let page = Page::parse(std::path::Path::new("a/b.md"), source).unwrap();
+        let shows = |first: &str, second: &str| -> Notebook {
+            let mut notebook =
+                kindling_pages::notebook(std::path::Path::new("/"), &page, None).unwrap();
+            let mut texts = [first, second].into_iter();
+            for cell in &mut notebook.cells {
+                if let nbformat::v4::Cell::Code { outputs, .. } = cell {
+                    let text = nbformat::v4::MultilineString(texts.next().unwrap().to_owned());
+                    outputs.push(Output::Stream {
+                        name: "stdout".to_owned(),
+                        text,
+                    });
+                }
+            }
+            notebook
+        };
+        let stored = shows("loss 0.500\n", "loss 0.500\n");
+        assert!(compare(&page, &stored, &shows("loss 0.5001\n", "loss 0.550\n")).is_ok());
+        let error = compare(&page, &stored, &shows("loss 0.550\n", "loss 0.500\n"))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with("book/src/a/b.md:7: cell `t-1` shows"),
+            "{error}"
+        );
+        assert!(compare(&page, &stored, &shows("loss 0.500\n", "loss 0.500\nmore\n")).is_err());
+    }
 }
