@@ -1,1 +1,147 @@
-//! What the end-to-end tests share.
+//! What the end-to-end tests share: the `course` program, a running `course up`, and how a test is skipped.
+
+use anyhow::{Context, Result, bail};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+/// The repository.
+pub fn root() -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    folder.parent().unwrap_or(folder).to_owned()
+}
+
+/// The `course` program, built beside these tests.
+pub fn course() -> Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let folder = own
+        .ancestors()
+        .nth(2)
+        .context("the tests lie in no target folder")?;
+    let program = folder.join(format!("course{}", std::env::consts::EXE_SUFFIX));
+    if !program.is_file() {
+        let profile = folder
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .replace("debug", "dev");
+        let status = Command::new("cargo")
+            .args([
+                "build",
+                "--quiet",
+                "--package",
+                "course",
+                "--profile",
+                &profile,
+            ])
+            .current_dir(root())
+            .status()?;
+        if !status.success() {
+            bail!("`course` does not compile");
+        }
+    }
+    Ok(program)
+}
+
+/// Says why a test does not run. In continuous integration nothing may be missing: there it fails.
+pub fn skip(why: &str) -> Result<()> {
+    if std::env::var("CI").is_ok_and(|ci| ci == "true") {
+        bail!("this test must not be skipped in CI: {why}");
+    }
+    println!("skipped: {why}");
+    Ok(())
+}
+
+/// A running `course up`; dropping it ends it.
+pub struct Up {
+    child: Child,
+    /// Where the book is.
+    pub url: String,
+    lines: mpsc::Receiver<String>,
+}
+
+impl Up {
+    /// Starts `course up` on a free port and waits until the book can be read.
+    pub fn start(arguments: &[&str]) -> Result<Self> {
+        let mut command = Command::new(course()?);
+        command
+            .args(["up", "--port", "0", "--no-open"])
+            .args(arguments)
+            .current_dir(root());
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let output = child.stdout.take().context("no output")?;
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                let _ = sender.send(line);
+            }
+        });
+        let mut up = Self {
+            child,
+            url: String::new(),
+            lines,
+        };
+        let line = up.wait_for("The book is open at ", Duration::from_secs(120))?;
+        up.url = line
+            .rsplit(' ')
+            .next()
+            .unwrap_or_default()
+            .trim_end_matches('/')
+            .to_owned();
+        Ok(up)
+    }
+
+    /// Waits for a line that contains `text`.
+    pub fn wait_for(&mut self, text: &str, limit: Duration) -> Result<String> {
+        let end = Instant::now() + limit;
+        while let Some(left) = end.checked_duration_since(Instant::now()) {
+            match self.lines.recv_timeout(left) {
+                Ok(line) if line.contains(text) => return Ok(line),
+                Ok(_) => {}
+                Err(_) => break,
+            }
+        }
+        bail!(
+            "`course up` did not say `{text}` within {} s",
+            limit.as_secs()
+        )
+    }
+
+    /// Its process number.
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Presses Ctrl-C, and waits until it has ended.
+    pub fn interrupt(&mut self) -> Result<()> {
+        #[cfg(unix)]
+        if let Some(process) = i32::try_from(self.child.id())
+            .ok()
+            .and_then(rustix::process::Pid::from_raw)
+        {
+            rustix::process::kill_process(process, rustix::process::Signal::INT)?;
+        }
+        let end = Instant::now() + Duration::from_secs(30);
+        while Instant::now() < end {
+            if self.child.try_wait()?.is_some() {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        bail!("`course up` did not end within 30 s of Ctrl-C")
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) && self.interrupt().is_err() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}

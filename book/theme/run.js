@@ -1,0 +1,224 @@
+// Run buttons. They appear only where `cargo course up` serves the page: it writes a token into each page.
+(() => {
+    'use strict';
+    const token = document.querySelector('meta[name="kindling-server"]')?.content;
+    const cells = [...document.querySelectorAll('.cell[data-cell]')];
+    if (!token || cells.length === 0) {
+        return;
+    }
+
+    const words = {
+        en: {
+            run: 'Run', stop: 'Stop', restart: 'Restart', all: 'Run all',
+            preparing: 'The kernel is being prepared: once, for a few minutes. A cell that you run waits for it.',
+            warming: 'The kernel is starting.', ready: 'The kernel is ready.', unavailable: 'No kernel: ',
+            gone: 'The course has ended. Start it again with `cargo course up`, then reload the page.',
+            waiting: 'waiting for the kernel …', running: 'running …', queued: 'waits for its turn',
+            stopped: 'stopped', lost: 'the kernel was lost: ', took: 'ran in', failed: 'ended with an error after',
+            restarted: 'A fresh kernel: all variables are gone.', changed: 'The page has changed.', reload: 'Reload',
+        },
+        zh: {
+            run: '运行', stop: '停止', restart: '重启', all: '全部运行',
+            preparing: '正在准备内核，只需一次，要几分钟。现在运行的单元格会等它就绪。',
+            warming: '内核正在启动。', ready: '内核已就绪。', unavailable: '没有内核：',
+            gone: '课程服务已结束。请重新运行 `cargo course up`，再刷新本页。',
+            waiting: '等待内核……', running: '运行中……', queued: '排队中',
+            stopped: '已停止', lost: '内核已丢失：', took: '用时', failed: '出错，用时',
+            restarted: '已换成新的内核，所有变量都已清除。', changed: '页面已更新。', reload: '刷新',
+        },
+    }[document.documentElement.lang.startsWith('zh') ? 'zh' : 'en'];
+
+    const element = (tag, className, text = '') => {
+        const made = document.createElement(tag);
+        made.className = className;
+        made.textContent = text;
+        return made;
+    };
+    const button = (label, action) => {
+        const made = element('button', 'run-button', label);
+        made.type = 'button';
+        made.addEventListener('click', action);
+        return made;
+    };
+
+    // The line at the top of the page: how the kernel is, and what concerns all cells.
+    const bar = element('div', 'run-bar');
+    const status = element('span', 'run-status');
+    status.setAttribute('role', 'status');
+    bar.append(
+        status,
+        button(words.all, () => runUpTo(cells.filter(isMain).at(-1), true)),
+        button(words.stop, () => send({ type: 'interrupt' })),
+        button(words.restart, restart),
+    );
+    const heading = document.querySelector('.content main h1');
+    (document.querySelector('.lesson-facts') ?? heading)?.after(bar);
+
+    const views = new Map();
+    for (const cell of cells) {
+        const note = element('span', 'run-note');
+        const outputs = cell.querySelector('.outputs') ?? cell.appendChild(element('div', 'outputs'));
+        const row = element('div', 'run-row');
+        const start = button(words.run, () => runUpTo(cell, false));
+        start.setAttribute('aria-label', `${words.run}: ${cell.dataset.cell}`);
+        row.append(start, note);
+        outputs.before(row);
+        views.set(cell.dataset.cell, { cell, note, outputs, done: false, queued: false, fresh: false });
+    }
+
+    function isMain(cell) {
+        return !cell.closest('details') && ['run', 'no_run'].includes(cell.dataset.kind);
+    }
+
+    function code(cell) {
+        return cell.querySelector('pre > code').textContent;
+    }
+
+    // A cell needs the variables of those before it: those that have not run are run first.
+    function runUpTo(last, again) {
+        if (!last) {
+            return;
+        }
+        for (const cell of cells) {
+            const view = views.get(cell.dataset.cell);
+            const needed = cell === last || (isMain(cell) && (again || !view.done));
+            if (needed && !view.queued) {
+                view.queued = true;
+                view.note.textContent = words.queued;
+                send({ type: 'run', cell: cell.dataset.cell, code: code(cell) });
+            }
+            if (cell === last) {
+                return;
+            }
+        }
+    }
+
+    function restart() {
+        send({ type: 'restart' });
+        for (const view of views.values()) {
+            Object.assign(view, { done: false, queued: false });
+            view.note.textContent = '';
+        }
+        status.textContent = words.restarted;
+    }
+
+    // What a cell shows takes the place of what is stored; a figure keeps its caption.
+    function clear(view) {
+        view.caption = view.outputs.querySelector('figcaption') ?? view.caption;
+        view.outputs.replaceChildren();
+        view.text = null;
+        view.fresh = true;
+    }
+
+    function show(view, output) {
+        if (output.output_type === 'stream') {
+            const text = [].concat(output.text).join('');
+            if (!view.text || view.text.dataset.name !== output.name) {
+                view.text = element('pre', output.name === 'stderr' ? 'output output-warning' : 'output');
+                view.text.dataset.name = output.name;
+                view.text.raw = '';
+                view.outputs.append(view.text);
+            }
+            view.text.raw += text;
+            // A carriage return starts the line again: a progress line shows its last state.
+            view.text.textContent = view.text.raw.split('\n').map((line) => line.split('\r').at(-1)).join('\n').trimEnd();
+            return;
+        }
+        view.text = null;
+        if (output.output_type === 'error') {
+            const box = element('div', 'output-error');
+            const lines = output.traceback.length > 0 ? output.traceback.join('\n') : output.evalue;
+            // eslint-disable-next-line no-control-regex
+            box.append(element('pre', 'output', lines.replace(/\u001b\[[0-9;]*m/g, '')));
+            view.outputs.append(box);
+            return;
+        }
+        const data = output.data ?? {};
+        const svg = data['image/svg+xml'];
+        if (svg) {
+            const parsed = new DOMParser().parseFromString([].concat(svg).join(''), 'image/svg+xml').documentElement;
+            if (parsed.nodeName === 'svg') {
+                parsed.querySelectorAll('script').forEach((script) => script.remove());
+                const figure = element('figure', '');
+                figure.append(document.importNode(parsed, true));
+                if (view.caption) {
+                    figure.append(view.caption);
+                    figure.firstChild.setAttribute('aria-label', view.caption.textContent);
+                }
+                view.outputs.append(figure);
+                return;
+            }
+        }
+        const plain = data['text/plain'];
+        if (plain) {
+            view.outputs.append(element('pre', 'output', [].concat(plain).join('')));
+        }
+    }
+
+    const on = {
+        status: ({ state, message }) => {
+            status.textContent = words[state] + (state === 'unavailable' ? message : '');
+            bar.dataset.state = state;
+        },
+        waiting: ({ cell }) => { views.get(cell).note.textContent = words.waiting; },
+        started: ({ cell }) => {
+            const view = views.get(cell);
+            clear(view);
+            view.note.textContent = words.running;
+            view.cell.classList.add('is-running');
+        },
+        output: ({ cell, output }) => show(views.get(cell), output),
+        finished: ({ cell, result, message, seconds }) => {
+            const view = views.get(cell);
+            view.queued = false;
+            view.done = result === 'ok';
+            view.cell.classList.remove('is-running');
+            const time = `${seconds.toFixed(1)} s`;
+            view.note.textContent = {
+                ok: `${words.took} ${time}`, error: `${words.failed} ${time}`, stopped: words.stopped,
+                lost: words.lost + message,
+            }[result] ?? result;
+            if (result === 'lost') {
+                views.forEach((other) => { other.done = false; });
+            }
+        },
+        problem: ({ message }) => { status.textContent = message; },
+        reload: () => {
+            // Running cells keep their outputs; otherwise the page is simply the newest.
+            if ([...views.values()].some((view) => view.fresh)) {
+                status.textContent = words.changed;
+                status.append(' ', button(words.reload, () => location.reload()));
+            } else {
+                location.reload();
+            }
+        },
+    };
+
+    let socket;
+    let waiting = [];
+    function connect() {
+        const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
+        socket = new WebSocket(`${scheme}://${location.host}/api/kernel?token=${encodeURIComponent(token)}`);
+        socket.addEventListener('open', () => {
+            waiting.forEach((message) => socket.send(message));
+            waiting = [];
+        });
+        socket.addEventListener('message', ({ data }) => {
+            const event = JSON.parse(data);
+            on[event.type]?.(event);
+        });
+        socket.addEventListener('close', () => {
+            bar.dataset.state = 'unavailable';
+            status.textContent = words.gone;
+        });
+    }
+    function send(message) {
+        const text = JSON.stringify(message);
+        if (socket.readyState === WebSocket.OPEN) {
+            socket.send(text);
+        } else {
+            waiting.push(text);
+        }
+    }
+    connect();
+})();

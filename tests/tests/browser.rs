@@ -1,0 +1,300 @@
+//! The book as a reader meets it: in a real browser, served by `course up`.
+
+use anyhow::{Context, Result, bail};
+use headless_chrome::protocol::cdp::types::Event;
+use headless_chrome::protocol::cdp::{Log, Network, Runtime};
+use headless_chrome::{Browser, LaunchOptions, Tab};
+use kindling_kernel::{Home, is_prepared};
+use kindling_tests::{Up, root, skip};
+use serde_json::Value;
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+const LESSONS: [&str; 4] = [
+    "algorithms/forward-propagation",
+    "algorithms/backpropagation",
+    "algorithms/gradient-descent",
+    "practice/handwritten-digits",
+];
+
+fn chromium() -> Option<PathBuf> {
+    let named = std::env::var_os("CHROME").map(PathBuf::from);
+    let usual = [
+        "/usr/bin/chromium",
+        "/usr/bin/chromium-browser",
+        "/usr/bin/google-chrome",
+    ]
+    .map(PathBuf::from);
+    named.into_iter().chain(usual).find(|path| path.is_file())
+}
+
+/// A browser tab that notes what goes wrong in it.
+struct Page {
+    tab: Arc<Tab>,
+    faults: Arc<Mutex<Vec<String>>>,
+    _browser: Browser,
+}
+
+impl Page {
+    fn open(origin: &str, width: u32, height: u32) -> Result<Option<Self>> {
+        let Some(path) = chromium() else {
+            skip("no Chromium here; install it, or name one in CHROME")?;
+            return Ok(None);
+        };
+        let flags = [
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--disable-gpu",
+        ];
+        let options = LaunchOptions {
+            path: Some(path),
+            sandbox: false,
+            window_size: Some((width, height)),
+            idle_browser_timeout: Duration::from_secs(300),
+            args: flags.iter().map(OsStr::new).collect(),
+            ..LaunchOptions::default()
+        };
+        let browser = Browser::new(options)?;
+        let tab = browser.new_tab()?;
+        tab.set_default_timeout(Duration::from_secs(30));
+        let faults = Arc::new(Mutex::new(Vec::new()));
+        tab.call_method(Network::Enable {
+            max_total_buffer_size: None,
+            max_resource_buffer_size: None,
+            max_post_data_size: None,
+            report_direct_socket_traffic: None,
+            enable_durable_messages: None,
+        })?;
+        tab.call_method(Log::Enable(None))?;
+        tab.call_method(Runtime::Enable(None))?;
+        let (noted, origin) = (faults.clone(), origin.to_owned());
+        tab.add_event_listener(Arc::new(move |event: &Event| {
+            let fault = match event {
+                Event::NetworkRequestWillBeSent(sent) => {
+                    let url = &sent.params.request.url;
+                    let own = url.starts_with(&origin)
+                        || url.starts_with("data:")
+                        || url.starts_with("blob:");
+                    (!own).then(|| format!("asks {url}"))
+                }
+                Event::NetworkResponseReceived(received)
+                    if received.params.response.status >= 400 =>
+                {
+                    Some(format!(
+                        "{} for {}",
+                        received.params.response.status, received.params.response.url
+                    ))
+                }
+                Event::LogEntryAdded(entry)
+                    if entry.params.entry.level == Log::LogEntryLevel::Error =>
+                {
+                    Some(format!("console: {}", entry.params.entry.text))
+                }
+                Event::RuntimeExceptionThrown(thrown) => {
+                    Some(format!("exception: {:?}", thrown.params.exception_details))
+                }
+                _ => None,
+            };
+            if let (Some(fault), Ok(mut noted)) = (fault, noted.lock()) {
+                noted.push(fault);
+            }
+        }))?;
+        Ok(Some(Self {
+            tab,
+            faults,
+            _browser: browser,
+        }))
+    }
+
+    fn go(&self, url: &str) -> Result<()> {
+        self.tab.navigate_to(url)?.wait_until_navigated()?;
+        self.wait("document.readyState === 'complete'", 20)
+    }
+
+    fn ask(&self, script: &str) -> Result<Value> {
+        let answer = self
+            .tab
+            .evaluate(script, true)
+            .with_context(|| format!("`{script}`"))?;
+        Ok(answer.value.unwrap_or(Value::Null))
+    }
+
+    fn wait(&self, condition: &str, seconds: u64) -> Result<()> {
+        let end = Instant::now() + Duration::from_secs(seconds);
+        while Instant::now() < end {
+            // While a page loads there may be nobody to answer.
+            if self
+                .ask(&format!("Boolean({condition})"))
+                .is_ok_and(|answer| answer == true)
+            {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        bail!("after {seconds} s still not: {condition}")
+    }
+
+    fn expect_no_fault(&self) {
+        let faults = self.faults.lock().unwrap();
+        assert!(faults.is_empty(), "{faults:#?}");
+    }
+}
+
+#[test]
+fn every_lesson_is_whole_in_both_languages_and_asks_nobody_else() -> Result<()> {
+    let up = Up::start(&["--no-kernel"])?;
+    let Some(page) = Page::open(&up.url, 1280, 900)? else {
+        return Ok(());
+    };
+    for language in ["", "/zh-CN"] {
+        for lesson in LESSONS {
+            page.go(&format!("{}{language}/{lesson}.html", up.url))?;
+            let cells = page.ask("document.querySelectorAll('.cell[data-cell]').length")?;
+            assert!(
+                cells.as_u64().unwrap_or(0) >= 10,
+                "{language}/{lesson}: {cells} cells"
+            );
+            let figures = page.ask("document.querySelectorAll('.outputs figure svg').length")?;
+            assert!(
+                figures.as_u64().unwrap_or(0) >= 2,
+                "{language}/{lesson}: {figures} figures"
+            );
+            let unnamed = "[...document.querySelectorAll('main img, main svg[role=img]')].filter(i => !(i.alt || i.getAttribute('aria-label') || i.querySelector('title'))).length";
+            assert_eq!(
+                page.ask(unnamed)?,
+                0,
+                "{language}/{lesson}: pictures without alternative text"
+            );
+            assert_eq!(
+                page.ask("document.querySelectorAll('main .katex').length > 3")?,
+                true,
+                "{language}/{lesson}: maths"
+            );
+        }
+    }
+    page.expect_no_fault();
+    Ok(())
+}
+
+#[test]
+fn a_reader_can_move_search_and_change_the_language() -> Result<()> {
+    let up = Up::start(&["--no-kernel"])?;
+    let Some(page) = Page::open(&up.url, 1280, 900)? else {
+        return Ok(());
+    };
+    page.go(&format!("{}/algorithms/backpropagation.html", up.url))?;
+    page.ask("document.querySelector('a[rel~=next]').click()")?;
+    page.wait(
+        "location.pathname === '/algorithms/gradient-descent.html'",
+        10,
+    )?;
+    page.wait("document.readyState === 'complete'", 10)?;
+    page.ask("document.querySelector('.language-link[hreflang^=zh], .language-link[lang^=zh], .language-link').click()")?;
+    page.wait(
+        "location.pathname === '/zh-CN/algorithms/gradient-descent.html'",
+        10,
+    )?;
+    page.wait("document.documentElement.lang.startsWith('zh')", 10)?;
+    for (folder, word, found) in [
+        ("", "momentum", "gradient-descent"),
+        ("/zh-CN", "动量", "gradient-descent"),
+    ] {
+        page.go(&format!("{}{folder}/introduction.html", up.url))?;
+        page.tab.press_key("s")?;
+        page.wait("document.querySelector('#book-search input')", 10)?;
+        page.tab
+            .wait_for_element("#book-search input")?
+            .type_into(word)?;
+        page.wait(&format!("[...document.querySelectorAll('#book-search a')].some(a => a.href.includes('{found}'))"), 15)?;
+    }
+    page.expect_no_fault();
+    Ok(())
+}
+
+#[test]
+fn dark_theme_and_a_phone_fit() -> Result<()> {
+    let up = Up::start(&["--no-kernel"])?;
+    let Some(page) = Page::open(&up.url, 390, 844)? else {
+        return Ok(());
+    };
+    page.go(&format!("{}/introduction.html", up.url))?;
+    page.ask("localStorage.setItem('mdbook-theme', 'navy')")?;
+    for lesson in LESSONS {
+        page.go(&format!("{}/{lesson}.html", up.url))?;
+        let shade = "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).map(Number).reduce((a, b) => a + b)";
+        let background = page.ask(shade)?.as_f64().unwrap_or(765.0);
+        assert!(
+            background < 250.0,
+            "{lesson}: the dark theme has the background {background}"
+        );
+        let overflow =
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth";
+        assert_eq!(page.ask(overflow)?, 0, "{lesson} is wider than a phone");
+    }
+    page.expect_no_fault();
+    Ok(())
+}
+
+#[test]
+fn a_run_button_runs_the_cell_on_the_real_kernel() -> Result<()> {
+    if !is_prepared(&Home::locate(&root())) {
+        return skip("the kernel is not prepared; run `cargo course kernel prepare`");
+    }
+    let mut up = Up::start(&[])?;
+    let Some(page) = Page::open(&up.url, 1280, 900)? else {
+        return Ok(());
+    };
+    up.wait_for("The kernel is warm", Duration::from_secs(180))?;
+    page.go(&format!("{}/algorithms/forward-propagation.html", up.url))?;
+    page.wait(
+        "document.querySelector('.run-bar')?.dataset.state === 'ready'",
+        60,
+    )?;
+    // The second cell: the first, which imports what it needs, is run before it.
+    page.ask("document.querySelectorAll('.cell[data-cell]')[1].querySelector('.outputs').textContent = 'stale'")?;
+    page.ask("document.querySelectorAll('.cell[data-cell] .run-button')[1].click()")?;
+    page.wait(
+        "/\\d s$/.test(document.querySelectorAll('.run-note')[1].textContent)",
+        90,
+    )?;
+    let shown = page.ask(
+        "document.querySelectorAll('.cell[data-cell]')[1].querySelector('.outputs').textContent",
+    )?;
+    let shown = shown.as_str().unwrap_or_default();
+    assert!(
+        shown.contains("products") && !shown.contains("stale"),
+        "{shown}"
+    );
+    page.expect_no_fault();
+    Ok(())
+}
+
+#[test]
+fn without_the_course_there_is_no_run_button_and_no_question() -> Result<()> {
+    // The published book is only files: serve them as files are.
+    let up = Up::start(&["--no-kernel"])?;
+    let Some(page) = Page::open("file://", 1280, 900)? else {
+        return Ok(());
+    };
+    drop(up);
+    let file = root().join("book/build/algorithms/backpropagation.html");
+    page.tab
+        .navigate_to(&format!("file://{}", file.display()))?
+        .wait_until_navigated()?;
+    assert_eq!(
+        page.ask("document.querySelectorAll('.run-button').length")?,
+        0
+    );
+    let faults = page.faults.lock().unwrap();
+    let asked: Vec<_> = faults
+        .iter()
+        .filter(|fault| fault.contains("/api/") || fault.starts_with("asks"))
+        .collect();
+    assert!(asked.is_empty(), "{asked:#?}");
+    Ok(())
+}

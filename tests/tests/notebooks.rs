@@ -1,0 +1,74 @@
+//! The notebooks in real Jupyter: nbclient runs every cell of every lesson through the kernelspec `kindling`.
+
+use anyhow::Result;
+use kindling_kernel::{Home, is_prepared};
+use kindling_tests::{course, root, skip};
+use std::path::PathBuf;
+use std::process::Command;
+
+const PROGRAM: &str = r#"
+import sys, time, nbformat
+from nbclient import NotebookClient
+for path in sys.argv[1:]:
+    start = time.time()
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert notebook.metadata.kernelspec.name == "kindling", path
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = []
+    NotebookClient(notebook, timeout=600, startup_timeout=180).execute()
+    shown = sum(bool(cell.get("outputs")) for cell in notebook.cells)
+    figures = sum("image/svg+xml" in output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", []))
+    assert shown >= 8 and figures >= 2, (path, shown, figures)
+    # A progress line is overwritten: what is left of it is one line.
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            assert output.get("text", "").count("\n") < 60, (path, cell.id)
+    print(f"{path}: {shown} cells show something, {figures} figures, {time.time() - start:.0f} s")
+"#;
+
+#[test]
+fn nbclient_runs_every_lesson() -> Result<()> {
+    let home = Home::locate(&root());
+    if !is_prepared(&home) {
+        return skip("the kernel is not prepared; run `cargo course kernel prepare`");
+    }
+    let installed = Command::new(course()?)
+        .args(["jupyter", "--install-only"])
+        .current_dir(root())
+        .output()?;
+    if !installed.status.success() {
+        return skip(String::from_utf8_lossy(&installed.stderr).trim());
+    }
+    let python = String::from_utf8_lossy(&installed.stdout)
+        .lines()
+        .last()
+        .unwrap_or_default()
+        .trim()
+        .to_owned();
+    let mut notebooks: Vec<PathBuf> = Vec::new();
+    for folder in ["algorithms", "practice"] {
+        for entry in std::fs::read_dir(root().join("notebooks").join(folder))? {
+            notebooks.push(entry?.path());
+        }
+    }
+    notebooks.retain(|path| path.extension().is_some_and(|end| end == "ipynb"));
+    assert_eq!(notebooks.len(), 4, "{notebooks:?}");
+    let scratch = tempfile::tempdir()?;
+    let output = Command::new(python)
+        .args(["-c", PROGRAM])
+        .args(&notebooks)
+        .current_dir(scratch.path())
+        .env("JUPYTER_PATH", home.jupyter())
+        .env("JUPYTER_RUNTIME_DIR", scratch.path().join("runtime"))
+        .env("IPYTHONDIR", scratch.path().join("ipython"))
+        .output()?;
+    print!("{}", String::from_utf8_lossy(&output.stdout));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(())
+}
