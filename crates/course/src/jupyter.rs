@@ -73,7 +73,7 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// Starts JupyterLab on `<root>/notebooks`, reachable from this machine alone.
+    /// Starts JupyterLab on the notebooks below `root`, reachable from this machine alone.
     ///
     /// Its settings and its kernels are the course's own: nothing of the learner's own Jupyter is read or changed.
     pub fn start(home: &Home, root: &Path, python: &Path, port: u16, open: bool) -> Result<Self> {
@@ -86,10 +86,9 @@ impl Lab {
                 "--ServerApp.open_browser={}",
                 if open { "True" } else { "False" }
             ))
-            .arg(format!(
-                "--ServerApp.root_dir={}",
-                root.join("notebooks").display()
-            ))
+            // The repository, because the notebooks show pictures of the pages; it opens on the notebooks.
+            .arg(format!("--ServerApp.root_dir={}", root.display()))
+            .arg("--LabApp.default_url=/lab/tree/notebooks")
             .arg("--MappingKernelManager.default_kernel_name=kindling")
             .arg("--KernelSpecManager.ensure_native_kernel=False")
             .arg("--KernelSpecManager.allowed_kernelspecs=kindling")
