@@ -52,7 +52,7 @@
         button(words.restart, restart),
     );
     const heading = document.querySelector('.content main h1');
-    (document.querySelector('.lesson-facts') ?? heading)?.after(bar);
+    (document.querySelector('.page-info') ?? heading)?.after(bar);
 
     const views = new Map();
     for (const cell of cells) {
