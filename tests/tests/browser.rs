@@ -140,7 +140,11 @@ impl Page {
     }
 
     fn expect_no_fault(&self) {
-        let faults = self.faults.lock().unwrap();
+        let faults = self
+            .faults
+            .lock()
+            .map(|faults| faults.clone())
+            .unwrap_or_default();
         assert!(faults.is_empty(), "{faults:#?}");
     }
 }
