@@ -30,6 +30,17 @@ impl Default for AdamConfig {
 }
 
 /// Gradient descent whose step is the mean gradient over the root of the mean squared gradient.
+///
+/// ```
+/// use candle_core::{Device, Var};
+/// use kindling::optim::{Adam, Optimizer};
+/// let w = Var::new(&[3.0_f64, -300.0], &Device::Cpu)?;
+/// let mut optimizer = Adam::new(vec![w.clone()], 0.1)?;
+/// optimizer.backward_step(&w.sqr()?.sum_all()?)?; // the first step is 0.1, however steep it is
+/// let moved = w.to_vec1::<f64>()?;
+/// assert!((moved[0] - 2.9).abs() < 1e-8 && (moved[1] + 299.9).abs() < 1e-8);
+/// # Ok::<(), kindling::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Adam {
     parameters: Vec<Var>,
@@ -69,7 +80,6 @@ impl Adam {
 }
 
 impl Optimizer for Adam {
-    // ANCHOR: step
     fn step(&mut self, gradients: &GradStore) -> Result<()> {
         let AdamConfig {
             learning_rate,
@@ -93,7 +103,6 @@ impl Optimizer for Adam {
         }
         Ok(())
     }
-    // ANCHOR_END: step
 
     fn learning_rate(&self) -> f64 {
         self.config.learning_rate

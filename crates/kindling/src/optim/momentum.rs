@@ -8,6 +8,17 @@ use crate::Result;
 /// Gradient descent with a velocity: `v ← μ v + g`, then `w ← w − η v`.
 ///
 /// The velocity has the shape of its parameter and starts at zero. This is the form that PyTorch uses.
+///
+/// ```
+/// use candle_core::{Device, Var};
+/// use kindling::optim::{Momentum, Optimizer};
+/// let w = Var::new(&[3.0_f64], &Device::Cpu)?;
+/// let mut optimizer = Momentum::new(vec![w.clone()], 0.1, 0.5)?;
+/// optimizer.backward_step(&w.sqr()?.sum_all()?)?; // v = 6, so w = 3 - 0.6
+/// optimizer.backward_step(&w.sqr()?.sum_all()?)?; // v = 0.5 · 6 + 4.8 = 7.8, so w = 2.4 - 0.78
+/// assert!((w.to_vec1::<f64>()?[0] - 1.62).abs() < 1e-12);
+/// # Ok::<(), kindling::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Momentum {
     parameters: Vec<Var>,

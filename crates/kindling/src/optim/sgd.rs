@@ -5,7 +5,6 @@ use candle_core::{Var, backprop::GradStore};
 use super::{Optimizer, descend, positive};
 use crate::Result;
 
-// ANCHOR: sgd
 /// Plain gradient descent: `w ← w − η g`.
 ///
 /// ```
@@ -43,7 +42,6 @@ impl Optimizer for Sgd {
         }
         Ok(())
     }
-    // ANCHOR_END: sgd
 
     fn learning_rate(&self) -> f64 {
         self.learning_rate
