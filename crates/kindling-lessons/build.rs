@@ -24,7 +24,7 @@ fn main() {
 }
 
 fn generate() -> Result<(), Box<dyn std::error::Error>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
     let root = folder
         .ancestors()
         .nth(2)
