@@ -7,12 +7,19 @@ use crate::server::{Notice, Shared, Status, router};
 use anyhow::{Context, Result, bail};
 use helper::Helper;
 use kindling_kernel::{Home, Pool, PoolState};
-use std::io::{BufRead, ErrorKind, IsTerminal};
+use std::io::{BufRead, ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+
+/// Prints a line; whoever read it may be gone, and the book is served all the same.
+macro_rules! say {
+    ($($words:tt)*) => {
+        drop(writeln!(std::io::stdout(), $($words)*))
+    };
+}
 
 /// How often saved pages are looked for.
 const LOOK: Duration = Duration::from_millis(500);
@@ -70,12 +77,12 @@ async fn serve(root: PathBuf, args: Args) -> Result<()> {
             .await
     });
     let url = format!("http://{address}/");
-    println!("The book is open at {url}");
+    say!("The book is open at {url}");
     let terminal = std::io::stdin().is_terminal();
     if terminal {
-        println!("Keys, each followed by Enter: j JupyterLab, r build again, q quit");
+        say!("Keys, each followed by Enter: j JupyterLab, r build again, q quit");
     } else {
-        println!("Ctrl-C ends it");
+        say!("Ctrl-C ends it");
     }
     if terminal && std::io::stdout().is_terminal() && !args.no_open {
         open_browser(&url);
@@ -98,11 +105,11 @@ async fn serve(root: PathBuf, args: Args) -> Result<()> {
         tokio::select! {
             () = ends.next() => break,
             wish = wishes.recv() => match wish {
-                Some('j') if args.no_kernel => println!("JupyterLab needs the kernel: start again without --no-kernel"),
+                Some('j') if args.no_kernel => say!("JupyterLab needs the kernel: start again without --no-kernel"),
                 Some('j') => open_jupyter(&mut jupyter, args.no_open),
                 Some('r') => rebuild(&root, &shared).await,
                 Some('q') => break,
-                Some(_) => println!("Keys, each followed by Enter: j JupyterLab, r build again, q quit"),
+                Some(_) => say!("Keys, each followed by Enter: j JupyterLab, r build again, q quit"),
                 // No terminal, so no keys: wait for a signal.
                 None => {
                     ends.next().await;
@@ -111,7 +118,7 @@ async fn serve(root: PathBuf, args: Args) -> Result<()> {
             },
         }
     }
-    println!("Ending …");
+    say!("Ending …");
     watcher.abort();
     if let Some(kernel) = kernel {
         kernel.abort();
@@ -219,11 +226,11 @@ async fn build_if_changed(root: PathBuf) -> Result<PathBuf> {
         if std::fs::read_to_string(&stamp).is_ok_and(|found| found == state) {
             return Ok(dest);
         }
-        println!("Building the book …");
+        say!("Building the book …");
         let started = Instant::now();
         let report = kindling_book::build(&root, &kindling_book::Options::default())?;
         std::fs::write(&stamp, state)?;
-        println!(
+        say!(
             "Built {} pages in {:.1} s",
             report.pages,
             started.elapsed().as_secs_f64()
@@ -241,7 +248,7 @@ async fn keep_kernel(root: PathBuf, shared: Arc<Shared>) {
         shared.status.send_replace(Status::new("unavailable", why));
     };
     if !kindling_kernel::is_prepared(&home) {
-        println!(
+        say!(
             "Preparing the kernel behind the pages: once, in a few minutes. You can read meanwhile."
         );
     }
@@ -266,7 +273,7 @@ async fn keep_kernel(root: PathBuf, shared: Arc<Shared>) {
     loop {
         let now = state.borrow_and_update().clone();
         if now == PoolState::Ready && !told {
-            println!("The kernel is warm: every cell has a Run button.");
+            say!("The kernel is warm: every cell has a Run button.");
             told = true;
         }
         if let PoolState::Failed(why) = &now {
@@ -310,7 +317,7 @@ async fn rebuild(root: &Path, shared: &Shared) {
 /// Starts JupyterLab beside the book, unless it runs already.
 fn open_jupyter(running: &mut Option<Helper>, no_open: bool) {
     if running.as_mut().is_some_and(Helper::is_running) {
-        println!("JupyterLab is running already; its address is above");
+        say!("JupyterLab is running already; its address is above");
         return;
     }
     let mut arguments = vec!["jupyter", "--no-pool"];
