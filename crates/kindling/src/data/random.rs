@@ -28,6 +28,18 @@ impl Random {
         Self { counter: seed }
     }
 
+    /// The chance that belongs to one step of one epoch of a training run, whatever was drawn before it.
+    ///
+    /// A run that is resumed in the middle therefore goes on exactly as if it had never stopped.
+    #[must_use]
+    pub fn for_step(seed: u64, epoch: u64, step: u64) -> Self {
+        let mut random = Self::new(seed);
+        for number in [epoch, step] {
+            random.counter = random.next_u64() ^ number;
+        }
+        Self::new(random.next_u64())
+    }
+
     /// The next 64 random bits.
     pub fn next_u64(&mut self) -> u64 {
         self.counter = self.counter.wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -179,6 +191,21 @@ mod tests {
         assert_ne!(order[..10], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
         order.sort_unstable();
         assert!(order.into_iter().eq(0..1_000));
+    }
+
+    #[test]
+    fn each_step_has_a_chance_of_its_own() {
+        let first = |seed, epoch, step| Random::for_step(seed, epoch, step).next_u64();
+        assert_eq!(first(1, 2, 3), first(1, 2, 3));
+        let mut seen = std::collections::HashSet::new();
+        for (seed, epoch, step) in
+            (0..8).flat_map(|a| (0..8).flat_map(move |b| (0..8).map(move |c| (a, b, c))))
+        {
+            assert!(
+                seen.insert(first(seed, epoch, step)),
+                "{seed} {epoch} {step}"
+            );
+        }
     }
 
     #[test]
