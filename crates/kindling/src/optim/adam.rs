@@ -104,6 +104,35 @@ impl Optimizer for Adam {
         Ok(())
     }
 
+    fn state(&self) -> Result<Vec<(String, Tensor)>> {
+        let mut state = vec![(
+            "steps".to_owned(),
+            Tensor::new(&[self.steps as u32], &candle_core::Device::Cpu)?,
+        )];
+        for (index, (mean, square)) in self.moments.iter().enumerate() {
+            state.push((format!("mean.{index}"), mean.clone()));
+            state.push((format!("square.{index}"), square.clone()));
+        }
+        Ok(state)
+    }
+
+    fn load_state(&mut self, state: &std::collections::HashMap<String, Tensor>) -> Result<()> {
+        let get = |name: String| {
+            state
+                .get(&name)
+                .cloned()
+                .ok_or_else(|| crate::Error::Argument(format!("optimizer: there is no `{name}`")))
+        };
+        self.steps = get("steps".to_owned())?.to_vec1::<u32>()?[0] as i32;
+        for (index, moments) in self.moments.iter_mut().enumerate() {
+            *moments = (
+                get(format!("mean.{index}"))?,
+                get(format!("square.{index}"))?,
+            );
+        }
+        Ok(())
+    }
+
     fn learning_rate(&self) -> f64 {
         self.config.learning_rate
     }

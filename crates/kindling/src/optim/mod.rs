@@ -25,6 +25,17 @@ pub trait Optimizer {
     /// Changes the step size, for a schedule. Fails unless it is positive and finite.
     fn set_learning_rate(&mut self, learning_rate: f64) -> Result<()>;
 
+    /// What a resumed run needs.
+    fn state(&self) -> Result<Vec<(String, Tensor)>> {
+        Ok(Vec::new())
+    }
+
+    /// Goes on from there.
+    fn load_state(&mut self, state: &std::collections::HashMap<String, Tensor>) -> Result<()> {
+        let _ = state;
+        Ok(())
+    }
+
     /// Differentiates `loss` and moves every parameter once.
     fn backward_step(&mut self, loss: &Tensor) -> Result<()> {
         self.step(&loss.backward()?)
