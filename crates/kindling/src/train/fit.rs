@@ -1,169 +1,323 @@
-//! The training loop: mini-batch, loss, gradient, step, and again.
+//! The loop itself: mini-batch, loss, gradient, step, and again.
 
-use candle_core::Tensor;
-use candle_nn::loss::cross_entropy;
-use kindling_progress::{Progress, stop_requested};
-
-use super::{Epoch, History};
-use crate::{
-    Error, Result,
-    data::{Batches, Examples},
-    metrics::accuracy,
-    models::Model,
-    optim::{Adam, Optimizer},
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
 };
 
-/// How many examples are evaluated at once: enough to be quick, few enough for any memory.
-const EVALUATION_BATCH: usize = 1_000;
+use candle_core::Tensor;
+use kindling_progress::{Progress, stop_requested};
+use serde_json::{Map, Value};
 
-/// How [`fit`] trains; by default 10 epochs of Adam in batches of 128.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct FitConfig {
-    /// How often to go through the training set.
-    pub epochs: usize,
-    /// How many examples each step looks at.
-    pub batch_size: usize,
-    /// The learning rate of Adam.
-    pub learning_rate: f64,
-    /// Decides the order of the examples.
-    pub seed: u64,
-}
+use super::{
+    Epoch, Every, History, Training, Validation,
+    checkpoint::Checkpoints,
+    evaluate::evaluate_with,
+    log::Log,
+    measures::{Diverged, Measures},
+    objective::Objective,
+    state::State,
+};
+use crate::{
+    Error, Result,
+    data::{Loader, Random},
+    models::Model,
+    optim::Optimizer,
+};
 
-impl Default for FitConfig {
-    fn default() -> Self {
-        Self {
-            epochs: 10,
-            batch_size: 128,
-            learning_rate: 0.001,
-            seed: 0,
+/// How often progress is shown: faster than this nobody reads.
+const BEAT: Duration = Duration::from_millis(100);
+
+impl Training {
+    /// Trains the model on the loader's mini-batches; after each epoch it is measured on `validation`.
+    ///
+    /// A stop request of the learner ends it early: the model keeps what it has learned, the history what was recorded.
+    pub fn fit(
+        self,
+        model: &dyn Model,
+        loader: &dyn Loader,
+        validation: &(impl Validation + ?Sized),
+    ) -> Result<History> {
+        self.check()?;
+        if loader.steps() == 0 {
+            return Err(Error::Argument(
+                "training: expected at least one example, found none".to_owned(),
+            ));
         }
+        let forward = |inputs: &Tensor| model.forward(inputs);
+        let measure = |objective: &Objective| evaluate_with(&forward, validation, objective);
+        Run::start(self, model, loader)?.finish(&measure)
     }
 }
 
-/// Trains a classifier with Adam and the cross-entropy loss; after each epoch it is measured on `validation`.
-///
-/// A stop request of the learner ends it early: the model keeps what it has learned, the history what was recorded.
-pub fn fit(
-    model: &impl Model,
-    training: &Examples,
-    validation: &Examples,
-    config: &FitConfig,
-) -> Result<History> {
-    check(training, validation, config)?;
-    let mut optimizer = Adam::new(model.parameters(), config.learning_rate)?;
-    let steps = config.epochs * training.len().div_ceil(config.batch_size);
-    let progress = Progress::new(steps as u64, "training", "steps");
-    let mut history = History::default();
-    for epoch in 1..=config.epochs {
-        let seed = config.seed.wrapping_add(epoch as u64);
-        let batches = Batches::new(training, config.batch_size, seed)?;
-        let measured = train_epoch(model, &mut optimizer, batches, epoch, &progress)?;
-        let Some((loss, accuracy)) = measured else {
-            progress.finish(&format!("stopped in epoch {epoch}"));
-            history.stopped = true;
-            return Ok(history);
+/// A run under way.
+struct Run<'a> {
+    training: Training,
+    model: &'a dyn Model,
+    loader: &'a dyn Loader,
+    state: State,
+    checkpoints: Option<Checkpoints>,
+    saved: Instant,
+    log: Option<Log>,
+    progress: Progress,
+}
+
+impl<'a> Run<'a> {
+    fn start(mut training: Training, model: &'a dyn Model, loader: &'a dyn Loader) -> Result<Self> {
+        let settings = training.all_settings(loader);
+        let mut checkpoints = training
+            .checkpoint
+            .as_ref()
+            .map(|(folder, _)| Checkpoints::new(folder, settings.clone()));
+        let mut state = None;
+        if let Some(checkpoints) = checkpoints.as_mut().filter(|_| training.resume) {
+            state = checkpoints.load(model, training.optimizer.as_mut())?;
+        }
+        let state = state.unwrap_or_else(State::new);
+        let log = match &training.log {
+            Some(path) => {
+                let constants = constants(model, settings, training.epochs);
+                Some(Log::start(path, constants, &state.history.epochs)?)
+            }
+            None => None,
         };
-        let (validation_loss, validation_accuracy) = evaluate(model, validation)?;
-        history.epochs.push(Epoch {
+        let steps = training.epochs * loader.steps();
+        Ok(Self {
+            progress: Progress::new(steps as u64, "training", "steps"),
+            training,
+            model,
+            loader,
+            state,
+            checkpoints,
+            saved: Instant::now(),
+            log,
+        })
+    }
+
+    /// Trains to the end, or to where it is told to stop.
+    fn finish(mut self, measure: &dyn Fn(&Objective) -> Result<(f64, f64)>) -> Result<History> {
+        let mut stopped = false;
+        while self.state.epoch <= self.training.epochs && !self.out_of_patience() {
+            stopped = !self.train_epoch()?;
+            if stopped {
+                break;
+            }
+            let validation = measure(&self.training.objective)?;
+            self.close_epoch(validation)?;
+        }
+        self.save()?;
+        let mut words = String::new();
+        if stopped {
+            words = format!("stopped in epoch {}", self.state.epoch);
+        } else {
+            self.state.restore_best(self.model)?; // after the checkpoint, which holds both
+        }
+        self.progress.finish(&words);
+        self.state.history.stopped = stopped;
+        Ok(self.state.history)
+    }
+
+    /// Goes through the batches that the epoch still has; `false` when asked to stop.
+    fn train_epoch(&mut self) -> Result<bool> {
+        let loader = self.loader;
+        let (epoch, behind) = (self.state.epoch, self.state.seconds);
+        let started = Instant::now();
+        let mut shown: Option<Instant> = None;
+        for batch in loader.batches(epoch, self.state.step)? {
+            if stop_requested() || (self.training.stop)() {
+                return Ok(false);
+            }
+            let (inputs, targets) = batch?;
+            self.step(&inputs, &targets)?;
+            let now = Instant::now();
+            self.state.seconds = behind + (now - started).as_secs_f64();
+            if self.save_is_due(now) {
+                self.save()?;
+            }
+            let beat = shown.is_none_or(|shown| now - shown >= BEAT);
+            if beat || self.state.measures.full() {
+                self.settle()?;
+            }
+            if beat {
+                self.show();
+                shown = Some(now);
+            }
+        }
+        self.settle()?;
+        Ok(true)
+    }
+
+    fn step(&mut self, inputs: &Tensor, targets: &Tensor) -> Result<()> {
+        let Training {
+            optimizer,
+            objective,
+            seed,
+            ..
+        } = &mut self.training;
+        self.state.step += 1;
+        // Other than the seed of the loader, or what a layer drops would depend on which example comes when.
+        let mut random = Random::for_step(!*seed, self.state.epoch as u64, self.state.step as u64);
+        let (outputs, loss) = train_step(
+            self.model,
+            optimizer.as_mut(),
+            objective,
+            (inputs, targets),
+            &mut random,
+        )?;
+        let right = objective.right(&outputs, targets)?;
+        let rate = optimizer.learning_rate();
+        self.state.measures.add(targets.dim(0)?, rate, loss, right);
+        Ok(())
+    }
+
+    fn close_epoch(&mut self, (validation_loss, validation_accuracy): (f64, f64)) -> Result<()> {
+        let (loss, accuracy) = self.state.measures.means();
+        let measured = Epoch {
             loss,
             accuracy,
             validation_loss,
             validation_accuracy,
-        });
+            learning_rate: self.training.optimizer.learning_rate(),
+            seconds: self.state.seconds,
+        };
+        let number = self.state.epoch;
+        self.state.close_epoch(measured);
+        if self.training.patience.is_some() && self.is_best(validation_loss) {
+            self.state.history.best = Some(number - 1);
+            self.state.keep_best(self.model)?;
+        }
+        match &self.log {
+            Some(log) => log.append(number, &measured),
+            None => Ok(()),
+        }
     }
-    progress.finish("");
-    Ok(history)
-}
 
-/// Goes once through the batches; returns mean loss and accuracy, or nothing when asked to stop.
-fn train_epoch(
-    model: &impl Model,
-    optimizer: &mut impl Optimizer,
-    batches: Batches,
-    epoch: usize,
-    progress: &Progress,
-) -> Result<Option<(f64, f64)>> {
-    let steps = batches.len();
-    let (mut losses, mut hits, mut examples) = (0.0, 0.0, 0.0);
-    for (batch, step) in batches.zip(1..) {
-        if stop_requested() {
-            return Ok(None);
-        }
-        let (images, labels) = batch?;
-        let (loss, accuracy) = train_step(model, optimizer, &images, &labels)?;
-        if !loss.is_finite() {
-            return Err(diverged(loss, epoch, step, optimizer.learning_rate()));
-        }
-        // The last batch may be smaller, so each counts by its size.
-        let size = labels.elem_count() as f64;
-        losses += loss * size;
-        hits += accuracy * size;
-        examples += size;
-        progress.message(&format!("epoch {epoch} · loss {loss:.3}"));
-        progress.set(((epoch - 1) * steps + step) as u64);
+    fn is_best(&self, validation_loss: f64) -> bool {
+        let History { epochs, best, .. } = &self.state.history;
+        best.is_none_or(|best| validation_loss < epochs[best].validation_loss)
     }
-    Ok(Some((losses / examples, hits / examples)))
+
+    fn out_of_patience(&self) -> bool {
+        let History { epochs, best, .. } = &self.state.history;
+        let since_best = best.map(|best| epochs.len() - 1 - best);
+        match (self.training.patience, since_best) {
+            (Some(patience), Some(since)) => since >= patience,
+            _ => false,
+        }
+    }
+
+    /// Reads what the last steps measured.
+    fn settle(&mut self) -> Result<()> {
+        let (epoch, step) = (self.state.epoch, self.state.step);
+        match self.state.measures.settle()? {
+            None => Ok(()),
+            Some(Diverged {
+                ago,
+                loss,
+                learning_rate,
+            }) => {
+                let place = format!("step {} of epoch {epoch}", step - ago);
+                let hint = self.checkpoints.as_ref().and_then(Checkpoints::hint);
+                let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+                Err(Error::Training(format!(
+                    "the loss is {loss} at {place}; try a learning rate smaller than {learning_rate:e}{hint}"
+                )))
+            }
+        }
+    }
+
+    fn show(&self) {
+        let State { epoch, step, .. } = self.state;
+        let Measures { latest, .. } = self.state.measures;
+        self.progress
+            .message(&format!("epoch {epoch} · loss {latest:.3}"));
+        let done = (epoch - 1) * self.loader.steps() + step;
+        self.progress.set(done as u64);
+    }
+
+    fn save_is_due(&self, now: Instant) -> bool {
+        match self.training.checkpoint {
+            Some((_, Every::Steps(steps))) => {
+                let done = (self.state.epoch - 1) * self.loader.steps() + self.state.step;
+                done.is_multiple_of(steps)
+            }
+            Some((_, Every::Seconds(seconds))) => (now - self.saved).as_secs_f64() >= seconds,
+            None => false,
+        }
+    }
+
+    /// Writes a checkpoint, where one is wanted.
+    fn save(&mut self) -> Result<()> {
+        self.settle()?; // so that nothing is kept after a loss that was no number
+        if let Some(checkpoints) = &mut self.checkpoints {
+            checkpoints.save(&self.state, self.model, self.training.optimizer.as_ref())?;
+            self.saved = Instant::now();
+        }
+        Ok(())
+    }
 }
 
 // ANCHOR: train_step
-/// One step downhill on one mini-batch; returns the loss and the accuracy before it.
+/// One step downhill on one mini-batch; returns what the model said before it, and the loss of that.
 fn train_step(
-    model: &impl Model,
-    optimizer: &mut impl Optimizer,
-    images: &Tensor,
-    labels: &Tensor,
-) -> Result<(f64, f64)> {
-    let logits = model.forward(images)?; // (batch, classes)
-    let loss = cross_entropy(&logits, labels)?; // ()
+    model: &dyn Model,
+    optimizer: &mut dyn Optimizer,
+    objective: &Objective,
+    (images, labels): (&Tensor, &Tensor),
+    random: &mut Random,
+) -> Result<(Tensor, Tensor)> {
+    let logits = model.forward_training(images, random)?; // (batch, classes)
+    let loss = objective.training_loss(&logits, labels)?; // ()
     optimizer.step(&loss.backward()?)?;
-    let loss = f64::from(loss.to_scalar::<f32>()?);
-    Ok((loss, accuracy(&logits, labels)?))
+    Ok((logits.detach(), loss.detach()))
 }
 // ANCHOR_END: train_step
 
-/// The mean loss and the accuracy over all examples, without training.
-pub fn evaluate(model: &impl Model, examples: &Examples) -> Result<(f64, f64)> {
-    let logits = predict(model, &examples.images)?; // (examples, classes)
-    let loss = cross_entropy(&logits, &examples.labels)?.to_scalar::<f32>()?;
-    Ok((f64::from(loss), accuracy(&logits, &examples.labels)?))
-}
-
-/// The logits `(examples, classes)` for any number of images, a part at a time.
-pub fn predict(model: &impl Model, images: &Tensor) -> Result<Tensor> {
-    let count = images.dim(0)?;
-    let mut parts = Vec::new();
-    for start in (0..count).step_by(EVALUATION_BATCH) {
-        let part = images.narrow(0, start, EVALUATION_BATCH.min(count - start))?;
-        // Detached: nothing will be differentiated, so the steps that led here can be forgotten.
-        parts.push(model.forward(&part)?.detach()); // (part, classes)
-    }
-    Ok(Tensor::cat(&parts, 0)?) // (examples, classes)
-}
-
-fn check(training: &Examples, validation: &Examples, config: &FitConfig) -> Result<()> {
-    for (what, examples) in [("training", training), ("validation", validation)] {
-        if examples.is_empty() {
-            return Err(Error::Argument(format!(
-                "{what}: expected at least one example, found none"
-            )));
+impl Training {
+    /// What two runs must share for one to go on where the other was interrupted.
+    fn all_settings(&self, loader: &dyn Loader) -> BTreeMap<String, String> {
+        let mut settings = BTreeMap::from([
+            ("seed".to_owned(), self.seed.to_string()),
+            (
+                "learning_rate".to_owned(),
+                self.optimizer.learning_rate().to_string(),
+            ),
+            ("examples".to_owned(), loader.examples().to_string()),
+            ("steps".to_owned(), loader.steps().to_string()),
+            (
+                "label_smoothing".to_owned(),
+                self.objective.label_smoothing.to_string(),
+            ),
+        ]);
+        if let Some(norm) = self.clip_norm {
+            settings.insert("clip_norm".to_owned(), norm.to_string());
         }
-        // ReLU turns NaN into 0, so without this a model would quietly learn nothing.
-        if !examples.images.sum_all()?.to_scalar::<f32>()?.is_finite() {
-            return Err(Error::Argument(format!(
-                "{what}: expected finite numbers, found NaN or infinity among the images"
-            )));
-        }
+        settings.extend(self.settings.iter().cloned());
+        settings
     }
-    if config.batch_size == 0 {
-        return Err(Error::Argument(
-            "batch_size: expected at least 1, found 0".to_owned(),
-        ));
-    }
-    Ok(())
 }
 
-fn diverged(loss: f64, epoch: usize, step: usize, learning_rate: f64) -> Error {
-    Error::Training(format!(
-        "the loss is {loss} at step {step} of epoch {epoch}; try a learning rate smaller than {learning_rate:e}"
-    ))
+/// What is the same in each line of the log.
+fn constants(
+    model: &dyn Model,
+    settings: BTreeMap<String, String>,
+    epochs: usize,
+) -> Map<String, Value> {
+    let parameters = model.parameters();
+    let parameters: usize = parameters.iter().map(|var| var.elem_count()).sum();
+    let mut constants: Map<String, Value> = settings
+        .into_iter()
+        .map(|(name, value)| (name, number_or_words(value)))
+        .collect();
+    constants.insert("model".to_owned(), model.name().into());
+    constants.insert("parameters".to_owned(), parameters.into());
+    constants.insert("epochs".to_owned(), epochs.into());
+    constants
+}
+
+fn number_or_words(value: String) -> Value {
+    serde_json::from_str(&value)
+        .ok()
+        .filter(Value::is_number)
+        .unwrap_or(Value::String(value))
 }

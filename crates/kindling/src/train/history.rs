@@ -14,6 +14,8 @@ pub struct History {
     pub epochs: Vec<Epoch>,
     /// Whether the learner asked to stop before the last epoch.
     pub stopped: bool,
+    /// Which of `epochs` had the smallest validation loss, when training ends there and restores its weights.
+    pub best: Option<usize>,
 }
 
 /// The measures of one epoch.
@@ -27,6 +29,10 @@ pub struct Epoch {
     pub validation_loss: f64,
     /// Accuracy over the validation set, after the epoch.
     pub validation_accuracy: f64,
+    /// The learning rate of its last step.
+    pub learning_rate: f64,
+    /// How long its steps took, without the validation.
+    pub seconds: f64,
 }
 
 impl History {
@@ -42,6 +48,16 @@ impl History {
         self.curves("Accuracy", "accuracy in %", |epoch| {
             (100.0 * epoch.accuracy, 100.0 * epoch.validation_accuracy)
         })
+    }
+
+    /// The learning rate over the epochs.
+    pub fn plot_learning_rate(&self) -> Result<Figure> {
+        let rates = (1..).zip(&self.epochs);
+        let rates = rates.map(|(number, epoch)| (f64::from(number), epoch.learning_rate));
+        Lines::new("Learning rate")
+            .axes("epoch", "learning rate")
+            .series("learning rate", rates.collect::<Vec<_>>())
+            .draw()
     }
 
     fn curves(
@@ -73,21 +89,37 @@ impl fmt::Debug for History {
         for (number, epoch) in (1..).zip(&self.epochs) {
             write!(
                 f,
-                "\n{number:>5}  {:>6.4}  {:>6.2} %",
+                "\n{number:>5}  {:>6.4}  {:>6}",
                 epoch.loss,
-                100.0 * epoch.accuracy
+                Percent(epoch.accuracy)
             )?;
             write!(
                 f,
-                "  {:>15.4}  {:>17.2} %",
+                "  {:>15.4}  {:>17}",
                 epoch.validation_loss,
-                100.0 * epoch.validation_accuracy
+                Percent(epoch.validation_accuracy)
             )?;
         }
+        if let Some(best) = self.best {
+            write!(f, "\nweights of epoch {}, the best", best + 1)?;
+        }
         if self.stopped {
-            write!(f, "\nstopped early")
+            write!(f, "\nstopped early")?;
+        }
+        Ok(())
+    }
+}
+
+/// A share in percent, or a dash where nothing was counted.
+struct Percent(f64);
+
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = f.width().unwrap_or(0);
+        if self.0.is_nan() {
+            write!(f, "{:>width$}  ", "–")
         } else {
-            Ok(())
+            write!(f, "{:>width$.2} %", 100.0 * self.0)
         }
     }
 }
@@ -103,10 +135,13 @@ mod tests {
             accuracy: 0.9,
             validation_loss: 0.2,
             validation_accuracy: 0.945,
+            learning_rate: 0.001,
+            seconds: 1.5,
         };
         let history = History {
             epochs: vec![epoch],
             stopped: true,
+            best: None,
         };
         let expected = "epoch    loss  accuracy  validation loss  validation accuracy\n    \
                         1  0.3500   90.00 %           0.2000              94.50 %\nstopped early";
@@ -117,6 +152,7 @@ mod tests {
                 .is_ok_and(|figure| figure.svg().contains("validation"))
         );
         assert!(history.plot_accuracy().is_ok());
+        assert!(history.plot_learning_rate().is_ok());
         assert!(History::default().plot().is_err(), "nothing to draw");
     }
 }

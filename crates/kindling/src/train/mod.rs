@@ -1,7 +1,23 @@
-//! The training loop and what it records.
+//! The training loop: any model, any optimiser, any loader; what it records, and how it survives an interruption.
+//!
+//! [`fit`] trains a classifier with four settings. [`Training`] is the same loop with everything adjustable.
+//! [`save_weights`] and [`load_weights`] keep what was learned.
 
+mod checkpoint;
+mod config;
+mod evaluate;
 mod fit;
 mod history;
+mod log;
+mod measures;
+mod objective;
+mod state;
+mod tensor_file;
+mod training;
+mod weights;
 
-pub use fit::{FitConfig, evaluate, fit, predict};
+pub use config::{FitConfig, fit};
+pub use evaluate::{Validation, evaluate, predict};
 pub use history::{Epoch, History};
+pub use training::{Every, Training};
+pub use weights::{load_weights, read_details, save_weights};

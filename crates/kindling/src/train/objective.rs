@@ -1,0 +1,120 @@
+//! What training makes small, and what it counts beside.
+
+use std::fmt;
+
+use candle_core::{D, DType, Tensor};
+use candle_nn::{loss, ops::log_softmax};
+
+use crate::{Error, Result};
+
+/// From outputs and targets to a tensor.
+pub(super) type Measure = Box<dyn Fn(&Tensor, &Tensor) -> Result<Tensor>>;
+
+/// The loss, and which answers are right where answers can be right.
+pub(super) struct Objective {
+    loss: Option<Measure>,
+    right: Option<Measure>,
+    pub(super) label_smoothing: f64,
+}
+
+impl Objective {
+    /// The cross-entropy of a classifier.
+    pub(super) fn classifier() -> Self {
+        Self {
+            loss: None,
+            right: Some(Box::new(right_answers)),
+            label_smoothing: 0.0,
+        }
+    }
+
+    /// A loss of one's own; whether an output is right is then not known.
+    pub(super) fn custom(loss: Measure) -> Self {
+        Self {
+            loss: Some(loss),
+            right: None,
+            label_smoothing: 0.0,
+        }
+    }
+
+    pub(super) fn set_right(&mut self, right: Measure) {
+        self.right = Some(right);
+    }
+
+    /// The loss to differentiate, `()`.
+    pub(super) fn training_loss(&self, outputs: &Tensor, targets: &Tensor) -> Result<Tensor> {
+        match &self.loss {
+            Some(loss) => loss(outputs, targets),
+            None => cross_entropy(outputs, targets, self.label_smoothing),
+        }
+    }
+
+    /// The loss to report on a validation set, `()`: smooth labels would hide how sure the model is.
+    pub(super) fn validation_loss(&self, outputs: &Tensor, targets: &Tensor) -> Result<Tensor> {
+        match &self.loss {
+            Some(loss) => loss(outputs, targets),
+            None => cross_entropy(outputs, targets, 0.0),
+        }
+    }
+
+    /// How many answers are right, `()`, and of how many; nothing where none can be right.
+    pub(super) fn right(&self, outputs: &Tensor, targets: &Tensor) -> Result<Option<Right>> {
+        let Some(right) = &self.right else {
+            return Ok(None);
+        };
+        let right = right(outputs, targets)?; // 1 for each right answer, 0 for each other
+        let answers = right.elem_count();
+        let count = right.to_dtype(DType::F32)?.sum_all()?;
+        Ok(Some(Right { count, answers }))
+    }
+}
+
+/// How many of how many answers are right.
+#[derive(Debug)]
+pub(super) struct Right {
+    /// `()`, on the device where it was counted.
+    pub(super) count: Tensor,
+    pub(super) answers: usize,
+}
+
+impl fmt::Debug for Objective {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.loss {
+            Some(_) => write!(f, "a loss of its own"),
+            None => write!(f, "cross-entropy"),
+        }
+    }
+}
+
+/// 1 for each output `(batch, …, classes)` that is largest at the class that its target names, 0 for each other.
+///
+/// Targets are classes `(batch, …)`, or probabilities of the outputs' shape, of which the largest counts.
+fn right_answers(outputs: &Tensor, targets: &Tensor) -> Result<Tensor> {
+    let answers = outputs.argmax(D::Minus1)?; // (batch, …)
+    let classes = if targets.dims() == outputs.dims() {
+        targets.argmax(D::Minus1)?
+    } else if targets.dims() == answers.dims() {
+        targets.to_dtype(DType::U32)?
+    } else {
+        return Err(Error::Shape {
+            what: "labels".to_owned(),
+            expected: format!("one for each row of the logits {:?}", outputs.dims()),
+            found: targets.dims().to_vec(),
+        });
+    };
+    Ok(answers.eq(&classes)?) // (batch, …)
+}
+
+fn cross_entropy(logits: &Tensor, targets: &Tensor, smoothing: f64) -> Result<Tensor> {
+    if targets.rank() == 1 && smoothing == 0.0 {
+        return Ok(loss::cross_entropy(logits, targets)?);
+    }
+    let classes = logits.dim(D::Minus1)?;
+    let probabilities = if targets.rank() == 1 {
+        candle_nn::encoding::one_hot(targets.clone(), classes, 1_f32, 0_f32)?
+    } else {
+        targets.clone()
+    };
+    let smooth = ((probabilities * (1.0 - smoothing))? + smoothing / classes as f64)?; // (batch, classes)
+    let likelihood = (log_softmax(logits, D::Minus1)? * smooth)?.sum(D::Minus1)?; // (batch)
+    Ok(likelihood.mean_all()?.neg()?)
+}
