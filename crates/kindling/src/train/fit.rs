@@ -305,13 +305,13 @@ fn constants(
 ) -> Map<String, Value> {
     let parameters = model.parameters();
     let parameters: usize = parameters.iter().map(|var| var.elem_count()).sum();
-    let mut constants: Map<String, Value> = settings
-        .into_iter()
-        .map(|(name, value)| (name, number_or_words(value)))
-        .collect();
-    constants.insert("model".to_owned(), model.name().into());
-    constants.insert("parameters".to_owned(), parameters.into());
-    constants.insert("epochs".to_owned(), epochs.into());
+    let mut constants = Map::from_iter([
+        ("model".to_owned(), model.name().into()),
+        ("parameters".to_owned(), parameters.into()),
+        ("epochs".to_owned(), epochs.into()),
+    ]);
+    let settings = settings.into_iter();
+    constants.extend(settings.map(|(name, value)| (name, number_or_words(value))));
     constants
 }
 

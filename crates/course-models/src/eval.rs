@@ -1,0 +1,108 @@
+//! `cargo course eval`: a trained model on the test set.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::{Result, bail};
+use kindling::{
+    metrics::{ConfusionMatrix, accuracy},
+    models::Model,
+    train::{evaluate, load_weights, predict, read_details},
+};
+
+use crate::{
+    data::{self, Data},
+    places,
+    recipes::{Recipe, recipe},
+};
+
+/// Measure a trained model on the test set.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Its name; the weights know it as well
+    #[arg(required_unless_present = "weights")]
+    model: Option<String>,
+
+    /// The file of its weights; by default those trained on this machine, else those that ship with the course
+    #[arg(long, value_name = "FILE")]
+    weights: Option<PathBuf>,
+
+    #[command(flatten)]
+    data: data::Args,
+
+    /// Print one line of JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs `cargo course eval`.
+pub fn run(args: Args) -> Result<ExitCode> {
+    let (recipe, model, file) = trained(args.model.as_deref(), args.weights)?;
+    let data = Data::load(recipe.pictures, &args.data)?;
+    let (loss, share) = evaluate(model.as_ref(), &data.test)?;
+    if args.json {
+        let line = serde_json::json!({
+            "model": recipe.name,
+            "weights": file.display().to_string(),
+            "data": data.source,
+            "examples": data.test.len(),
+            "loss": loss,
+            "accuracy": share,
+        });
+        println!("{line}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("{} with the weights in {}", recipe.name, file.display());
+    println!(
+        "test accuracy {:.2} %, test loss {loss:.4}, on {} pictures from {}",
+        100.0 * share,
+        data.test.len(),
+        data.source
+    );
+    let logits = predict(model.as_ref(), &data.test.images)?; // (examples, classes)
+    debug_assert_eq!(accuracy(&logits, &data.test.labels)?, share);
+    let confusions = ConfusionMatrix::new(&logits, &data.test.labels)?.confusions();
+    let classes = recipe.pictures.classes();
+    for (label, prediction, count) in confusions.into_iter().take(5) {
+        println!(
+            "{count:>5} × {} taken for {}",
+            classes[label], classes[prediction]
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The model of this name with its weights, or the model of these weights.
+pub fn trained(
+    name: Option<&str>,
+    weights: Option<PathBuf>,
+) -> Result<(&'static Recipe, Box<dyn Model>, PathBuf)> {
+    let recipe = match (name, &weights) {
+        (Some(name), _) => recipe(name)?,
+        (None, Some(file)) => named_in(file)?,
+        (None, None) => bail!("name a model, or a file of weights with --weights"),
+    };
+    let file = places::find_weights(recipe.name, weights)?;
+    let made_for = read_details(&file)?.remove("recipe");
+    if let Some(other) = made_for.filter(|other| other != recipe.name) {
+        bail!(
+            "{}: these are weights of {other}, expected {}",
+            file.display(),
+            recipe.name
+        );
+    }
+    let model = (recipe.model)(0)?;
+    load_weights(model.as_ref(), &file)?;
+    Ok((recipe, model, file))
+}
+
+/// The recipe that the weights were trained by.
+fn named_in(file: &std::path::Path) -> Result<&'static Recipe> {
+    let file_exists = places::find_weights("", Some(file.to_owned()))?;
+    match read_details(&file_exists)?.remove("recipe") {
+        Some(name) => recipe(&name),
+        None => bail!(
+            "{}: it does not say which model it is of; name the model",
+            file.display()
+        ),
+    }
+}

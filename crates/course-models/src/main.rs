@@ -1,0 +1,51 @@
+//! The commands that compute: `cargo course train` and `eval` run this program, compiled with optimisation.
+
+mod data;
+mod eval;
+mod places;
+mod recipes;
+mod train;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Train and evaluate the models of the course.
+#[derive(Debug, Parser)]
+#[command(name = "cargo course", bin_name = "cargo course", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Train a model, with checkpoints, a log and weights at the end
+    Train(train::Args),
+    /// Measure a trained model on the test set
+    Eval(eval::Args),
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Train(args) => train::run(args),
+        Command::Eval(args) => eval::run(args),
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+}

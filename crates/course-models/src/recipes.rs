@@ -1,0 +1,81 @@
+//! What was trained how: one recipe for each named model.
+
+use anyhow::{Result, bail};
+use candle_core::Var;
+use kindling::{
+    models::{Mlp, MlpConfig, Model},
+    optim::{Adam, Optimizer},
+};
+
+use crate::data::Pictures;
+
+/// Everything that decides what a trained model is, apart from the seed.
+#[derive(Debug, Clone)]
+pub struct Recipe {
+    /// What the command line calls it.
+    pub name: &'static str,
+    /// What it learns from.
+    pub pictures: Pictures,
+    /// How often it goes through the training set.
+    pub epochs: usize,
+    /// How many examples each step looks at.
+    pub batch_size: usize,
+    /// The learning rate, which the schedule multiplies.
+    pub learning_rate: f64,
+    /// How much of each label's probability is spread over all classes.
+    pub label_smoothing: f64,
+    /// The model with random weights.
+    pub model: fn(seed: u64) -> kindling::Result<Box<dyn Model>>,
+    /// The optimiser for its parameters.
+    pub optimizer: fn(Vec<Var>, learning_rate: f64) -> kindling::Result<Box<dyn Optimizer>>,
+}
+
+/// All models that can be trained by name.
+pub const RECIPES: &[Recipe] = &[
+    // The network of the lesson Handwritten digits.
+    Recipe {
+        name: "mnist-mlp",
+        pictures: Pictures::Digits,
+        epochs: 10,
+        batch_size: 128,
+        learning_rate: 0.001,
+        label_smoothing: 0.0,
+        model: |seed| Ok(Box::new(Mlp::new(&MlpConfig::default(), seed)?)),
+        optimizer: |parameters, rate| Ok(Box::new(Adam::new(parameters, rate)?)),
+    },
+];
+
+/// The recipe of this name.
+pub fn recipe(name: &str) -> Result<&'static Recipe> {
+    let found = RECIPES.iter().find(|recipe| recipe.name == name);
+    let Some(recipe) = found else {
+        let names: Vec<_> = RECIPES.iter().map(|recipe| recipe.name).collect();
+        bail!(
+            "there is no model `{name}`; there are: {}",
+            names.join(", ")
+        );
+    };
+    Ok(recipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_recipe_can_be_built_and_has_a_name_of_its_own() {
+        for recipe in RECIPES {
+            let model = (recipe.model)(0).unwrap();
+            (recipe.optimizer)(model.parameters(), recipe.learning_rate).unwrap();
+            assert_eq!(super::recipe(recipe.name).unwrap().epochs, recipe.epochs);
+            let same = RECIPES.iter().filter(|other| other.name == recipe.name);
+            assert_eq!(same.count(), 1);
+        }
+    }
+
+    #[test]
+    fn a_wrong_name_is_answered_with_the_right_ones() {
+        let message = recipe("mnist").unwrap_err().to_string();
+        assert!(message.starts_with("there is no model `mnist`; there are: mnist-mlp"));
+    }
+}
