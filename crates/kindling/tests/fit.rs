@@ -111,7 +111,7 @@ fn bad_arguments_are_named() {
             learning_rate: -1.0,
             ..SHORT
         })
-        .contains("learning_rate: expected a positive number, found -1")
+        .contains("learning_rate: expected zero or a positive number, found -1")
     );
     let mnist = Mnist::builtin(10, 0, 0).unwrap();
     let model = Mlp::new(&MlpConfig::default(), 0).unwrap();

@@ -1,8 +1,11 @@
 //! Adam: each parameter gets a step size of its own (Kingma and Ba, 2015, algorithm 1).
 
-use candle_core::{Tensor, Var, backprop::GradStore};
+use candle_core::{Tensor, Var};
 
-use super::{Optimizer, descend, fraction, positive};
+use super::{
+    descent::{Descent, Rule, decayed},
+    settings::{fraction, not_negative, positive},
+};
 use crate::Result;
 
 /// What Adam can be told; the defaults are the paper's.
@@ -16,6 +19,8 @@ pub struct AdamConfig {
     pub beta2: f64,
     /// A small number ε that keeps a division from being one by zero.
     pub epsilon: f64,
+    /// How strongly each weight is pulled towards zero, λ; 0 does not pull.
+    pub weight_decay: f64,
 }
 
 impl Default for AdamConfig {
@@ -25,11 +30,15 @@ impl Default for AdamConfig {
             beta1: 0.9,
             beta2: 0.999,
             epsilon: 1e-8,
+            weight_decay: 0.0,
         }
     }
 }
 
 /// Gradient descent whose step is the mean gradient over the root of the mean squared gradient.
+///
+/// `m ← β₁ m + (1 − β₁) g` and `s ← β₂ s + (1 − β₂) g²`, then in step `k`:
+/// `w ← w − η · m/(1 − β₁ᵏ) / (√(s/(1 − β₂ᵏ)) + ε)`. Both means start at zero and are too small at first; the divisions correct that.
 ///
 /// ```
 /// use candle_core::{Device, Var};
@@ -41,104 +50,74 @@ impl Default for AdamConfig {
 /// assert!((moved[0] - 2.9).abs() < 1e-8 && (moved[1] + 299.9).abs() < 1e-8);
 /// # Ok::<(), kindling::Error>(())
 /// ```
-#[derive(Debug)]
-pub struct Adam {
-    parameters: Vec<Var>,
-    /// For each parameter, and of its shape: the mean m of its gradients and the mean v of their squares.
-    moments: Vec<(Tensor, Tensor)>,
-    steps: i32,
-    config: AdamConfig,
-}
+pub type Adam = Descent<AdamConfig, 2>;
 
 impl Adam {
-    /// Adam with the paper's other settings. Fails unless `learning_rate` is positive and finite.
+    /// Adam with the paper's other settings. Fails when `learning_rate` is negative or not finite.
     pub fn new(parameters: Vec<Var>, learning_rate: f64) -> Result<Self> {
-        Self::with_config(
-            parameters,
-            AdamConfig {
-                learning_rate,
-                ..AdamConfig::default()
-            },
-        )
-    }
-
-    /// Fails when a setting makes no sense, and names it.
-    pub fn with_config(parameters: Vec<Var>, config: AdamConfig) -> Result<Self> {
-        positive("learning_rate", config.learning_rate)?;
-        positive("epsilon", config.epsilon)?;
-        fraction("beta1", config.beta1)?;
-        fraction("beta2", config.beta2)?;
-        let zeros = |parameter: &Var| Ok((parameter.zeros_like()?, parameter.zeros_like()?));
-        let moments = parameters.iter().map(zeros).collect::<Result<_>>()?;
-        Ok(Self {
-            parameters,
-            moments,
-            steps: 0,
-            config,
-        })
+        let config = AdamConfig {
+            learning_rate,
+            ..AdamConfig::default()
+        };
+        Self::with_config(parameters, config)
     }
 }
 
-impl Optimizer for Adam {
-    fn step(&mut self, gradients: &GradStore) -> Result<()> {
-        let AdamConfig {
-            learning_rate,
-            beta1,
-            beta2,
-            epsilon,
-        } = self.config;
-        self.steps += 1;
-        // Both means start at zero and are too small at first: dividing by these corrects that.
-        let (correct1, correct2) = (1.0 - beta1.powi(self.steps), 1.0 - beta2.powi(self.steps));
-        for (parameter, (mean, square)) in self.parameters.iter().zip(&mut self.moments) {
-            let Some(gradient) = gradients.get(parameter) else {
-                continue;
-            };
-            let gradient = gradient.detach();
-            *mean = ((&*mean * beta1)? + (&gradient * (1.0 - beta1))?)?;
-            *square = ((&*square * beta2)? + (gradient.sqr()? * (1.0 - beta2))?)?;
-            let size = ((&*square / correct2)?.sqrt()? + epsilon)?;
-            let direction = (&*mean / correct1)?.div(&size)?;
-            descend(parameter, &direction, learning_rate)?;
-        }
-        Ok(())
-    }
+impl Rule<2> for AdamConfig {
+    const NAME: &'static str = "adam";
+    const STATE: [&'static str; 2] = ["first_moment", "second_moment"];
 
-    fn state(&self) -> Result<Vec<(String, Tensor)>> {
-        let mut state = vec![(
-            "steps".to_owned(),
-            Tensor::new(&[self.steps as u32], &candle_core::Device::Cpu)?,
-        )];
-        for (index, (mean, square)) in self.moments.iter().enumerate() {
-            state.push((format!("mean.{index}"), mean.clone()));
-            state.push((format!("square.{index}"), square.clone()));
-        }
-        Ok(state)
-    }
-
-    fn load_state(&mut self, state: &std::collections::HashMap<String, Tensor>) -> Result<()> {
-        let get = |name: String| {
-            state
-                .get(&name)
-                .cloned()
-                .ok_or_else(|| crate::Error::Argument(format!("optimizer: there is no `{name}`")))
-        };
-        self.steps = get("steps".to_owned())?.to_vec1::<u32>()?[0] as i32;
-        for (index, moments) in self.moments.iter_mut().enumerate() {
-            *moments = (
-                get(format!("mean.{index}"))?,
-                get(format!("square.{index}"))?,
-            );
-        }
-        Ok(())
+    fn check(&self) -> Result<()> {
+        not_negative("learning_rate", self.learning_rate)?;
+        fraction("beta1", self.beta1)?;
+        fraction("beta2", self.beta2)?;
+        positive("epsilon", self.epsilon)?;
+        not_negative("weight_decay", self.weight_decay)
     }
 
     fn learning_rate(&self) -> f64 {
-        self.config.learning_rate
+        self.learning_rate
     }
 
-    fn set_learning_rate(&mut self, learning_rate: f64) -> Result<()> {
-        self.config.learning_rate = positive("learning_rate", learning_rate)?;
-        Ok(())
+    fn set_learning_rate(&mut self, learning_rate: f64) {
+        self.learning_rate = learning_rate;
+    }
+
+    fn element(self, step: i32) -> impl Fn(f32, f32, [f32; 2]) -> (f32, [f32; 2]) + Sync {
+        let (correct1, correct2) = (1.0 - self.beta1.powi(step), 1.0 - self.beta2.powi(step));
+        // √(s/c) + ε = (√s + ε √c) / √c: two divisions by corrections become part of the rate, and are done here, once.
+        let rate = (self.learning_rate * correct2.sqrt() / correct1) as f32;
+        let (beta1, fresh1) = (self.beta1 as f32, (1.0 - self.beta1) as f32);
+        let (beta2, fresh2) = (self.beta2 as f32, (1.0 - self.beta2) as f32);
+        let (epsilon, decay) = (
+            (self.epsilon * correct2.sqrt()) as f32,
+            self.weight_decay as f32,
+        );
+        move |weight, gradient, [mean, square]| {
+            let gradient = gradient + decay * weight;
+            let mean = beta1 * mean + fresh1 * gradient;
+            let square = beta2 * square + fresh2 * gradient * gradient;
+            (
+                weight - rate * mean / (square.sqrt() + epsilon),
+                [mean, square],
+            )
+        }
+    }
+
+    fn tensors(
+        &self,
+        step: i32,
+        weight: &Tensor,
+        gradient: &Tensor,
+        [mean, square]: [&Tensor; 2],
+    ) -> Result<(Tensor, [Tensor; 2])> {
+        let (correct1, correct2) = (1.0 - self.beta1.powi(step), 1.0 - self.beta2.powi(step));
+        let gradient = decayed(gradient, weight, self.weight_decay)?;
+        let mean = ((mean * self.beta1)? + (&gradient * (1.0 - self.beta1))?)?;
+        let square = ((square * self.beta2)? + (gradient.sqr()? * (1.0 - self.beta2))?)?;
+        let size = ((&square / correct2)?.sqrt()? + self.epsilon)?;
+        let direction = ((&mean / correct1)? / size)?;
+        let weight = (weight - (direction * self.learning_rate)?)?;
+        Ok((weight, [mean, square]))
     }
 }

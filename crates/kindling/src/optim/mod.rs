@@ -1,18 +1,42 @@
 //! Optimisers: gradient descent and its descendants, each on one page of code.
 //!
 //! An optimiser owns handles to the parameters. Once a step it is given their gradients and moves them downhill.
+//! Each file holds one [`Rule`]: its settings, and its formula twice, for one number and for whole tensors.
+//! [`Descent`] is what they share. Around them: [`Schedule`] changes the learning rate while training goes on, and
+//! [`clip_norm`] and [`clip_value`] keep gradients from being too large.
 
+mod adagrad;
 mod adam;
+mod adamw;
+mod clip;
+mod descent;
+mod in_place;
+mod lion;
 mod momentum;
+mod nesterov;
+mod rmsprop;
+mod schedule;
+mod settings;
 mod sgd;
+mod state;
 
+pub use adagrad::{AdaGrad, AdaGradConfig};
 pub use adam::{Adam, AdamConfig};
-pub use momentum::Momentum;
-pub use sgd::Sgd;
+pub use adamw::{AdamW, AdamWConfig};
+pub use clip::{clip_norm, clip_value};
+pub use descent::{Descent, Rule};
+pub use lion::{Lion, LionConfig};
+pub use momentum::{Momentum, MomentumConfig};
+pub use nesterov::{Nesterov, NesterovConfig};
+pub use rmsprop::{RmsProp, RmsPropConfig};
+pub use schedule::Schedule;
+pub use sgd::{Sgd, SgdConfig};
 
-use candle_core::{Tensor, Var, backprop::GradStore};
+use std::collections::HashMap;
 
-use crate::{Error, Result};
+use candle_core::{Tensor, backprop::GradStore};
+
+use crate::Result;
 
 /// What all optimisers can do.
 pub trait Optimizer {
@@ -22,19 +46,18 @@ pub trait Optimizer {
     /// The step size η.
     fn learning_rate(&self) -> f64;
 
-    /// Changes the step size, for a schedule. Fails unless it is positive and finite.
+    /// Changes the step size, for a schedule. Fails when it is negative or not a finite number.
     fn set_learning_rate(&mut self, learning_rate: f64) -> Result<()>;
 
-    /// What a resumed run needs.
-    fn state(&self) -> Result<Vec<(String, Tensor)>> {
-        Ok(Vec::new())
-    }
+    /// A copy of all it remembers, by name, such as `adam.first_moment.0`: what a checkpoint must keep beside the weights.
+    ///
+    /// The settings are not part of it: who restores a checkpoint makes the optimiser with the same ones.
+    fn state(&self) -> Result<Vec<(String, Tensor)>>;
 
-    /// Goes on from there.
-    fn load_state(&mut self, state: &std::collections::HashMap<String, Tensor>) -> Result<()> {
-        let _ = state;
-        Ok(())
-    }
+    /// Remembers what [`state`](Self::state) gave, and goes on from there bit for bit. Other names are left alone.
+    ///
+    /// Fails, and changes nothing, when an entry is missing or does not fit the parameters.
+    fn load_state(&mut self, saved: &HashMap<String, Tensor>) -> Result<()>;
 
     /// Differentiates `loss` and moves every parameter once.
     fn backward_step(&mut self, loss: &Tensor) -> Result<()> {
@@ -42,167 +65,28 @@ pub trait Optimizer {
     }
 }
 
-/// Moves `parameter` by `-rate · direction`.
-fn descend(parameter: &Var, direction: &Tensor, rate: f64) -> Result<()> {
-    // Detached: the step itself is not part of what will be differentiated next.
-    let moved = (parameter.as_detached_tensor() - (direction.detach() * rate)?)?;
-    Ok(parameter.set(&moved)?)
-}
-
-/// Checks that a hyper-parameter is a positive number.
-fn positive(name: &str, value: f64) -> Result<f64> {
-    if value.is_finite() && value > 0.0 {
-        return Ok(value);
+/// So that a program can choose its optimiser while it runs.
+impl Optimizer for Box<dyn Optimizer> {
+    fn step(&mut self, gradients: &GradStore) -> Result<()> {
+        (**self).step(gradients)
     }
-    Err(Error::Argument(format!(
-        "{name}: expected a positive number, found {value}"
-    )))
-}
 
-/// Checks that a hyper-parameter that says how much of the past is kept lies in `0..1`.
-fn fraction(name: &str, value: f64) -> Result<f64> {
-    if (0.0..1.0).contains(&value) {
-        return Ok(value);
+    fn learning_rate(&self) -> f64 {
+        (**self).learning_rate()
     }
-    Err(Error::Argument(format!(
-        "{name}: expected a number from 0 up to, but not including, 1, found {value}"
-    )))
+
+    fn set_learning_rate(&mut self, learning_rate: f64) -> Result<()> {
+        (**self).set_learning_rate(learning_rate)
+    }
+
+    fn state(&self) -> Result<Vec<(String, Tensor)>> {
+        (**self).state()
+    }
+
+    fn load_state(&mut self, saved: &HashMap<String, Tensor>) -> Result<()> {
+        (**self).load_state(saved)
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use candle_core::Device;
-    use candle_nn::Optimizer as _;
-
-    fn var(values: &[f64]) -> Var {
-        Var::new(values, &Device::Cpu).unwrap()
-    }
-
-    /// A bowl that is ten times steeper one way than the other; its lowest point is (1, -2).
-    fn bowl(w: &Var) -> Tensor {
-        let gap = w
-            .broadcast_sub(&Tensor::new(&[1.0, -2.0], &Device::Cpu).unwrap())
-            .unwrap();
-        let steepness = Tensor::new(&[1.0, 10.0], &Device::Cpu).unwrap();
-        (gap.sqr().unwrap() * steepness).unwrap().sum_all().unwrap()
-    }
-
-    fn distance_after(optimizer: &mut dyn Optimizer, w: &Var, steps: usize) -> f64 {
-        for _ in 0..steps {
-            optimizer.backward_step(&bowl(w)).unwrap();
-        }
-        bowl(w).to_scalar().unwrap()
-    }
-
-    #[test]
-    fn every_optimizer_finds_the_bottom() {
-        let w = var(&[5.0, 5.0]);
-        assert!(distance_after(&mut Sgd::new(vec![w.clone()], 0.04).unwrap(), &w, 200) < 1e-9);
-        let w = var(&[5.0, 5.0]);
-        assert!(
-            distance_after(
-                &mut Momentum::new(vec![w.clone()], 0.01, 0.9).unwrap(),
-                &w,
-                300
-            ) < 1e-9
-        );
-        let w = var(&[5.0, 5.0]);
-        assert!(distance_after(&mut Adam::new(vec![w.clone()], 0.1).unwrap(), &w, 1_000) < 1e-6);
-    }
-
-    #[test]
-    fn first_steps_are_those_worked_out_by_hand() {
-        // At (5, 5) the gradient of the bowl is (8, 140).
-        let w = var(&[5.0, 5.0]);
-        Sgd::new(vec![w.clone()], 0.01)
-            .unwrap()
-            .backward_step(&bowl(&w))
-            .unwrap();
-        close(&w, &[5.0 - 0.08, 5.0 - 1.4]);
-        let w = var(&[5.0, 5.0]);
-        let mut momentum = Momentum::new(vec![w.clone()], 0.01, 0.5).unwrap();
-        momentum.backward_step(&bowl(&w)).unwrap();
-        close(&w, &[4.92, 3.6]);
-        // Then the gradient is (7.84, 112), and half of the first one is kept.
-        momentum.backward_step(&bowl(&w)).unwrap();
-        close(
-            &w,
-            &[4.92 - 0.01 * (4.0 + 7.84), 3.6 - 0.01 * (70.0 + 112.0)],
-        );
-        // Adam's first step is the learning rate in each direction, however steep.
-        let w = var(&[5.0, 5.0]);
-        Adam::new(vec![w.clone()], 0.1)
-            .unwrap()
-            .backward_step(&bowl(&w))
-            .unwrap();
-        close(&w, &[4.9, 4.9]);
-    }
-
-    fn close(w: &Var, expected: &[f64]) {
-        let found: Vec<f64> = w.to_vec1().unwrap();
-        assert!(
-            found
-                .iter()
-                .zip(expected)
-                .all(|(a, b)| (a - b).abs() < 1e-8),
-            "{found:?} {expected:?}"
-        );
-    }
-
-    #[test]
-    fn adam_walks_as_candles_own_does() {
-        let (ours, theirs) = (var(&[5.0, 5.0]), var(&[5.0, 5.0]));
-        let mut adam = Adam::new(vec![ours.clone()], 0.05).unwrap();
-        let config = candle_nn::ParamsAdamW {
-            lr: 0.05,
-            weight_decay: 0.0,
-            ..Default::default()
-        };
-        let mut reference = candle_nn::AdamW::new(vec![theirs.clone()], config).unwrap();
-        for step in 0..50 {
-            adam.backward_step(&bowl(&ours)).unwrap();
-            candle_nn::Optimizer::backward_step(&mut reference, &bowl(&theirs)).unwrap();
-            let (a, b): (Vec<f64>, Vec<f64>) = (ours.to_vec1().unwrap(), theirs.to_vec1().unwrap());
-            assert!(
-                a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 1e-9),
-                "step {step}: {a:?} {b:?}"
-            );
-        }
-        assert!((reference.learning_rate() - adam.learning_rate()).abs() < 1e-12);
-    }
-
-    #[test]
-    fn a_parameter_without_a_gradient_stays() {
-        let (used, unused) = (var(&[5.0, 5.0]), var(&[1.0]));
-        Adam::new(vec![used.clone(), unused.clone()], 0.1)
-            .unwrap()
-            .backward_step(&bowl(&used))
-            .unwrap();
-        close(&unused, &[1.0]);
-    }
-
-    #[test]
-    fn senseless_settings_are_named() {
-        let error = |result: Result<()>| result.unwrap_err().to_string();
-        assert_eq!(
-            error(Sgd::new(vec![], -0.1).map(drop)),
-            "learning_rate: expected a positive number, found -0.1"
-        );
-        assert!(
-            error(Momentum::new(vec![], 0.1, 1.0).map(drop))
-                .starts_with("momentum: expected a number from 0")
-        );
-        let config = AdamConfig {
-            beta2: f64::NAN,
-            ..AdamConfig::default()
-        };
-        assert!(error(Adam::with_config(vec![], config).map(drop)).contains("beta2"));
-        assert!(
-            Sgd::new(vec![], 0.1)
-                .unwrap()
-                .set_learning_rate(f64::INFINITY)
-                .is_err()
-        );
-    }
-}
+mod tests;

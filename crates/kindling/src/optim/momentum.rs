@@ -1,9 +1,33 @@
 //! Gradient descent with momentum: a heavy ball (Polyak, 1964).
 
-use candle_core::{Tensor, Var, backprop::GradStore};
+use candle_core::{Tensor, Var};
 
-use super::{Optimizer, descend, fraction, positive};
+use super::{
+    descent::{Descent, Rule, decayed},
+    settings::{fraction, not_negative},
+};
 use crate::Result;
+
+/// What gradient descent with momentum can be told.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MomentumConfig {
+    /// The step size η.
+    pub learning_rate: f64,
+    /// How much of the velocity each step keeps, μ.
+    pub momentum: f64,
+    /// How strongly each weight is pulled towards zero, λ; 0 does not pull.
+    pub weight_decay: f64,
+}
+
+impl Default for MomentumConfig {
+    fn default() -> Self {
+        Self {
+            learning_rate: 0.01,
+            momentum: 0.9,
+            weight_decay: 0.0,
+        }
+    }
+}
 
 /// Gradient descent with a velocity: `v ← μ v + g`, then `w ← w − η v`.
 ///
@@ -19,46 +43,60 @@ use crate::Result;
 /// assert!((w.to_vec1::<f64>()?[0] - 1.62).abs() < 1e-12);
 /// # Ok::<(), kindling::Error>(())
 /// ```
-#[derive(Debug)]
-pub struct Momentum {
-    parameters: Vec<Var>,
-    velocities: Vec<Tensor>,
-    learning_rate: f64,
-    momentum: f64,
-}
+pub type Momentum = Descent<MomentumConfig, 1>;
 
 impl Momentum {
-    /// Fails unless `learning_rate` is positive and `momentum` lies in `0..1`.
+    /// Fails unless `learning_rate` is zero or positive and `momentum` lies in `0..1`.
     pub fn new(parameters: Vec<Var>, learning_rate: f64, momentum: f64) -> Result<Self> {
-        let velocities = parameters.iter().map(|parameter| parameter.zeros_like());
-        Ok(Self {
-            velocities: velocities.collect::<candle_core::Result<_>>()?,
-            parameters,
-            learning_rate: positive("learning_rate", learning_rate)?,
-            momentum: fraction("momentum", momentum)?,
-        })
+        let config = MomentumConfig {
+            learning_rate,
+            momentum,
+            ..MomentumConfig::default()
+        };
+        Self::with_config(parameters, config)
     }
 }
 
-impl Optimizer for Momentum {
-    // ANCHOR: step
-    fn step(&mut self, gradients: &GradStore) -> Result<()> {
-        for (parameter, velocity) in self.parameters.iter().zip(&mut self.velocities) {
-            if let Some(gradient) = gradients.get(parameter) {
-                *velocity = ((&*velocity * self.momentum)? + gradient.detach())?;
-                descend(parameter, velocity, self.learning_rate)?;
-            }
-        }
-        Ok(())
+impl Rule<1> for MomentumConfig {
+    const NAME: &'static str = "momentum";
+    const STATE: [&'static str; 1] = ["velocity"];
+
+    fn check(&self) -> Result<()> {
+        not_negative("learning_rate", self.learning_rate)?;
+        fraction("momentum", self.momentum)?;
+        not_negative("weight_decay", self.weight_decay)
     }
-    // ANCHOR_END: step
 
     fn learning_rate(&self) -> f64 {
         self.learning_rate
     }
 
-    fn set_learning_rate(&mut self, learning_rate: f64) -> Result<()> {
-        self.learning_rate = positive("learning_rate", learning_rate)?;
-        Ok(())
+    fn set_learning_rate(&mut self, learning_rate: f64) {
+        self.learning_rate = learning_rate;
     }
+
+    fn element(self, _step: i32) -> impl Fn(f32, f32, [f32; 1]) -> (f32, [f32; 1]) + Sync {
+        let (rate, decay) = (self.learning_rate as f32, self.weight_decay as f32);
+        let momentum = self.momentum as f32;
+        move |weight, gradient, [velocity]| {
+            let gradient = gradient + decay * weight;
+            let velocity = momentum * velocity + gradient;
+            (weight - rate * velocity, [velocity])
+        }
+    }
+
+    // ANCHOR: step
+    fn tensors(
+        &self,
+        _step: i32,
+        weight: &Tensor,
+        gradient: &Tensor,
+        [velocity]: [&Tensor; 1],
+    ) -> Result<(Tensor, [Tensor; 1])> {
+        let gradient = decayed(gradient, weight, self.weight_decay)?;
+        let velocity = ((velocity * self.momentum)? + gradient)?;
+        let weight = (weight - (&velocity * self.learning_rate)?)?;
+        Ok((weight, [velocity]))
+    }
+    // ANCHOR_END: step
 }

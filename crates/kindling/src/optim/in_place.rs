@@ -1,0 +1,147 @@
+//! One pass in place: a parameter, its gradient and its state are read once, and written where they lie.
+//!
+//! In tensor operations a step of Adam is a dozen passes over memory, each with a tensor of its own for the result.
+//! Here it is a single loop that the compiler turns into vector instructions.
+
+use std::cell::Cell;
+
+use candle_core::{CpuStorage, DType, InplaceOp1, InplaceOp2, Layout, Result, Tensor, Var, bail};
+use pulp::Arch;
+
+/// How many numbers are worth waking a second thread for: it takes a few microseconds, as long as this many of Adam.
+const PIECE: usize = 32_768;
+
+/// Whether the numbers can be changed where they lie: `f32` in the memory of the CPU, in one piece.
+pub(super) fn possible(parameter: &Var, gradient: &Tensor) -> bool {
+    let plain = |tensor: &Tensor| tensor.dtype() == DType::F32 && tensor.device().is_cpu();
+    // A gradient that is the parameter itself could not be read while the parameter is written.
+    let distinct = || {
+        let (parameter, gradient) = (
+            parameter.storage_and_layout(),
+            gradient.storage_and_layout(),
+        );
+        !std::ptr::eq(&*parameter.0, &*gradient.0)
+    };
+    plain(parameter) && plain(gradient) && parameter.is_contiguous() && distinct()
+}
+
+/// Moves `parameter` by `element`, which is given each weight with its gradient and its state.
+pub(super) fn update<const N: usize>(
+    parameter: &Var,
+    gradient: &Tensor,
+    state: &[Tensor; N],
+    element: &(impl Fn(f32, f32, [f32; N]) -> (f32, [f32; N]) + Sync),
+) -> Result<()> {
+    let gradient = gradient.contiguous()?;
+    lend_all(state, Vec::new(), &mut |state| {
+        let mut slices = state.into_iter();
+        let state = std::array::from_fn(|_| slices.next().unwrap_or_default());
+        let sweep =
+            |weights: &mut [f32], gradient: &[f32]| sweep(weights, gradient, state, element);
+        parameter.inplace_op2(&gradient, &Lend(Cell::new(Some(sweep))))
+    })
+}
+
+/// Cuts the numbers in half until the pieces are small, for as many threads as there are.
+///
+/// Each number depends on those at its own place alone, so the result is the same for any number of threads.
+fn sweep<const N: usize>(
+    weights: &mut [f32],
+    gradient: &[f32],
+    mut state: [&mut [f32]; N],
+    element: &(impl Fn(f32, f32, [f32; N]) -> (f32, [f32; N]) + Sync),
+) {
+    let length = weights.len();
+    if length <= PIECE {
+        return Arch::new().dispatch(|| run(weights, gradient, state, element));
+    }
+    let (weights, more_weights) = weights.split_at_mut(length / 2);
+    let (gradient, more_gradient) = gradient.split_at(length / 2);
+    let first = (state.each_mut()).map(|rest| rest.split_off_mut(..length / 2).unwrap_or_default());
+    rayon::join(
+        || sweep(weights, gradient, first, element),
+        || sweep(more_weights, more_gradient, state, element),
+    );
+}
+
+/// The loop itself, for the compiler to turn into the vector instructions that this processor has.
+#[inline(always)]
+fn run<const N: usize>(
+    weights: &mut [f32],
+    gradient: &[f32],
+    state: [&mut [f32]; N],
+    element: &impl Fn(f32, f32, [f32; N]) -> (f32, [f32; N]),
+) {
+    // All of one length, known before the loop: no index in it has to be checked.
+    let length = weights.len();
+    let gradient = &gradient[..length];
+    let state = state.map(|slice| &mut slice[..length]);
+    for index in 0..length {
+        let remembered = std::array::from_fn(|kind| state[kind][index]);
+        let (weight, remembered) = element(weights[index], gradient[index], remembered);
+        weights[index] = weight;
+        for kind in 0..N {
+            state[kind][index] = remembered[kind];
+        }
+    }
+}
+
+/// Lends the numbers of all `tensors` at once, one after the other taken into `slices`.
+fn lend_all(
+    tensors: &[Tensor],
+    slices: Vec<&mut [f32]>,
+    then: &mut dyn FnMut(Vec<&mut [f32]>) -> Result<()>,
+) -> Result<()> {
+    let Some((first, others)) = tensors.split_first() else {
+        return then(slices);
+    };
+    let take = |slice: &mut [f32]| {
+        let mut slices = slices;
+        slices.push(slice);
+        lend_all(others, slices, then)
+    };
+    first.inplace_op1(&Lend(Cell::new(Some(take))))
+}
+
+/// Candle's way to the numbers of a tensor, without a copy: calls the function with them, once.
+struct Lend<F>(Cell<Option<F>>);
+
+impl<F: FnOnce(&mut [f32]) -> Result<()>> InplaceOp1 for Lend<F> {
+    fn name(&self) -> &'static str {
+        "optimiser-state"
+    }
+
+    fn cpu_fwd(&self, numbers: &mut CpuStorage, layout: &Layout) -> Result<()> {
+        match (self.0.take(), numbers, layout.contiguous_offsets()) {
+            (Some(then), CpuStorage::F32(numbers), Some((start, end))) => {
+                then(&mut numbers[start..end])
+            }
+            _ => bail!("expected f32 numbers in one piece"),
+        }
+    }
+}
+
+impl<F: FnOnce(&mut [f32], &[f32])> InplaceOp2 for Lend<F> {
+    fn name(&self) -> &'static str {
+        "optimiser-step"
+    }
+
+    fn cpu_fwd(
+        &self,
+        weights: &mut CpuStorage,
+        weights_layout: &Layout,
+        gradient: &CpuStorage,
+        gradient_layout: &Layout,
+    ) -> Result<()> {
+        let places = weights_layout
+            .contiguous_offsets()
+            .zip(gradient_layout.contiguous_offsets());
+        match (self.0.take(), weights, gradient, places) {
+            (Some(then), CpuStorage::F32(weights), CpuStorage::F32(gradient), Some((to, from))) => {
+                then(&mut weights[to.0..to.1], &gradient[from.0..from.1]);
+                Ok(())
+            }
+            _ => bail!("expected f32 numbers in one piece"),
+        }
+    }
+}
