@@ -6,6 +6,7 @@ mod check;
 mod data;
 mod jupyter;
 mod kernel;
+mod models;
 mod notebooks;
 mod repository;
 mod server;
@@ -46,6 +47,10 @@ enum Command {
     Jupyter(jupyter::Args),
     /// List, download and check the data sets
     Data(data::Args),
+    /// Train a model
+    Train(models::Args),
+    /// Measure a trained model on its test set
+    Eval(models::Args),
     /// Measure
     Bench(bench::Args),
 }
@@ -61,6 +66,8 @@ fn main() -> ExitCode {
         Command::Kernel(args) => kernel::run(args),
         Command::Jupyter(args) => jupyter::run(args),
         Command::Data(args) => data::run(args),
+        Command::Train(args) => models::run("train", &args),
+        Command::Eval(args) => models::run("eval", &args),
         Command::Bench(args) => bench::run(args),
     };
     match done {
