@@ -15,12 +15,21 @@ pub fn root() -> PathBuf {
 
 /// The `course` program, built beside these tests.
 pub fn course() -> Result<PathBuf> {
+    program("course")
+}
+
+/// The program behind `course train`, `eval` and `predict`, likewise.
+pub fn course_models() -> Result<PathBuf> {
+    program("course-models")
+}
+
+fn program(name: &str) -> Result<PathBuf> {
     let own = std::env::current_exe()?;
     let folder = own
         .ancestors()
         .nth(2)
         .context("the tests lie in no target folder")?;
-    let program = folder.join(format!("course{}", std::env::consts::EXE_SUFFIX));
+    let program = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     if !program.is_file() {
         let profile = folder
             .file_name()
@@ -28,18 +37,11 @@ pub fn course() -> Result<PathBuf> {
             .to_string_lossy()
             .replace("debug", "dev");
         let status = Command::new("cargo")
-            .args([
-                "build",
-                "--quiet",
-                "--package",
-                "course",
-                "--profile",
-                &profile,
-            ])
+            .args(["build", "--quiet", "--package", name, "--profile", &profile])
             .current_dir(root())
             .status()?;
         if !status.success() {
-            bail!("`course` does not compile");
+            bail!("`{name}` does not compile");
         }
     }
     Ok(program)
