@@ -12,6 +12,8 @@ const RUN: &[&str] = &[
     "train",
     "mnist-mlp",
     "--builtin",
+    "--limit",
+    "1600",
     "--epochs",
     "8",
     "--batch-size",

@@ -12,7 +12,12 @@ use clap::{Parser, Subcommand};
 
 /// Train and evaluate the models of the course.
 #[derive(Debug, Parser)]
-#[command(name = "cargo course", bin_name = "cargo course", version)]
+#[command(
+    name = "cargo course",
+    bin_name = "cargo course",
+    version,
+    args_override_self = true
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use candle_core::Tensor;
+use candle_core::{Tensor, Var, backprop::GradStore};
 use kindling_progress::{Progress, stop_requested};
 use serde_json::{Map, Value};
 
@@ -22,7 +22,7 @@ use crate::{
     Error, Result,
     data::{Loader, Random},
     models::Model,
-    optim::Optimizer,
+    optim::{Schedule, clip_norm},
 };
 
 /// How often progress is shown: faster than this nobody reads.
@@ -54,6 +54,9 @@ impl Training {
 struct Run<'a> {
     training: Training,
     model: &'a dyn Model,
+    parameters: Vec<Var>,
+    /// What the schedule starts from.
+    base_rate: f64,
     loader: &'a dyn Loader,
     state: State,
     checkpoints: Option<Checkpoints>,
@@ -65,6 +68,7 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn start(mut training: Training, model: &'a dyn Model, loader: &'a dyn Loader) -> Result<Self> {
         let settings = training.all_settings(loader);
+        let base_rate = training.optimizer.learning_rate(); // before a checkpoint can change it
         let mut checkpoints = training
             .checkpoint
             .as_ref()
@@ -86,6 +90,8 @@ impl<'a> Run<'a> {
             progress: Progress::new(steps as u64, "training", "steps"),
             training,
             model,
+            parameters: model.parameters(),
+            base_rate,
             loader,
             state,
             checkpoints,
@@ -147,27 +153,68 @@ impl<'a> Run<'a> {
         Ok(true)
     }
 
+    /// The next step: its learning rate, its chance, the step itself, and what it measured.
     fn step(&mut self, inputs: &Tensor, targets: &Tensor) -> Result<()> {
-        let Training {
-            optimizer,
-            objective,
-            seed,
-            ..
-        } = &mut self.training;
+        let total = self.training.epochs * self.loader.steps();
+        let rate = self
+            .training
+            .schedule
+            .at(self.done(), total, self.base_rate);
+        self.training.optimizer.set_learning_rate(rate)?;
         self.state.step += 1;
-        // Other than the seed of the loader, or what a layer drops would depend on which example comes when.
-        let mut random = Random::for_step(!*seed, self.state.epoch as u64, self.state.step as u64);
-        let (outputs, loss) = train_step(
-            self.model,
-            optimizer.as_mut(),
-            objective,
-            (inputs, targets),
-            &mut random,
-        )?;
-        let right = objective.right(&outputs, targets)?;
-        let rate = optimizer.learning_rate();
+        let (epoch, step) = (self.state.epoch as u64, self.state.step as u64);
+        // Another seed than the loader's, or what a layer drops would depend on which example comes when.
+        let mut random = Random::for_step(!self.training.seed, epoch, step);
+        let (outputs, loss) = self.train_step(inputs, targets, &mut random)?;
+        let right = self.training.objective.right(&outputs, targets)?;
         self.state.measures.add(targets.dim(0)?, rate, loss, right);
         Ok(())
+    }
+
+    // ANCHOR: train_step
+    /// One step downhill on one mini-batch; returns what the model said before it, and the loss of that.
+    fn train_step(
+        &mut self,
+        images: &Tensor,
+        labels: &Tensor,
+        random: &mut Random,
+    ) -> Result<(Tensor, Tensor)> {
+        let logits = self.model.forward_training(images, random)?; // (batch, classes)
+        let loss = self.training.objective.training_loss(&logits, labels)?; // ()
+        let mut gradients = loss.backward()?;
+        self.clip(&mut gradients, &loss)?;
+        self.training.optimizer.step(&gradients)?;
+        Ok((logits.detach(), loss.detach()))
+    }
+    // ANCHOR_END: train_step
+
+    /// Scales the gradients down, where that is wanted.
+    fn clip(&mut self, gradients: &mut GradStore, loss: &Tensor) -> Result<()> {
+        let Some(norm) = self.training.clip_norm else {
+            return Ok(());
+        };
+        clip_norm(gradients, &self.parameters, norm)
+            .map(drop)
+            .map_err(|error| {
+                let rate = self.training.optimizer.learning_rate();
+                // A loss that is no number is the better explanation.
+                self.state.measures.add(1, rate, loss.detach(), None);
+                let State { epoch, step, .. } = self.state;
+                let place = format!(
+                    "step {step} of epoch {epoch}, learning rate {}",
+                    short(rate)
+                );
+                let error = match error {
+                    Error::Training(problem) => Error::Training(format!("{place}: {problem}")),
+                    error => error,
+                };
+                self.settle().err().unwrap_or(error)
+            })
+    }
+
+    /// How many steps of the whole run are behind.
+    fn done(&self) -> usize {
+        (self.state.epoch - 1) * self.loader.steps() + self.state.step
     }
 
     fn close_epoch(&mut self, (validation_loss, validation_accuracy): (f64, f64)) -> Result<()> {
@@ -220,27 +267,24 @@ impl<'a> Run<'a> {
                 let hint = self.checkpoints.as_ref().and_then(Checkpoints::hint);
                 let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
                 Err(Error::Training(format!(
-                    "the loss is {loss} at {place}; try a learning rate smaller than {learning_rate:e}{hint}"
+                    "the loss is {loss} at {place}; try a learning rate smaller than {}{hint}",
+                    short(learning_rate)
                 )))
             }
         }
     }
 
     fn show(&self) {
-        let State { epoch, step, .. } = self.state;
+        let State { epoch, .. } = self.state;
         let Measures { latest, .. } = self.state.measures;
         self.progress
             .message(&format!("epoch {epoch} · loss {latest:.3}"));
-        let done = (epoch - 1) * self.loader.steps() + step;
-        self.progress.set(done as u64);
+        self.progress.set(self.done() as u64);
     }
 
     fn save_is_due(&self, now: Instant) -> bool {
         match self.training.checkpoint {
-            Some((_, Every::Steps(steps))) => {
-                let done = (self.state.epoch - 1) * self.loader.steps() + self.state.step;
-                done.is_multiple_of(steps)
-            }
+            Some((_, Every::Steps(steps))) => self.done().is_multiple_of(steps),
             Some((_, Every::Seconds(seconds))) => (now - self.saved).as_secs_f64() >= seconds,
             None => false,
         }
@@ -256,22 +300,6 @@ impl<'a> Run<'a> {
         Ok(())
     }
 }
-
-// ANCHOR: train_step
-/// One step downhill on one mini-batch; returns what the model said before it, and the loss of that.
-fn train_step(
-    model: &dyn Model,
-    optimizer: &mut dyn Optimizer,
-    objective: &Objective,
-    (images, labels): (&Tensor, &Tensor),
-    random: &mut Random,
-) -> Result<(Tensor, Tensor)> {
-    let logits = model.forward_training(images, random)?; // (batch, classes)
-    let loss = objective.training_loss(&logits, labels)?; // ()
-    optimizer.step(&loss.backward()?)?;
-    Ok((logits.detach(), loss.detach()))
-}
-// ANCHOR_END: train_step
 
 impl Training {
     /// What two runs must share for one to go on where the other was interrupted.
@@ -289,12 +317,23 @@ impl Training {
                 self.objective.label_smoothing.to_string(),
             ),
         ]);
+        if self.schedule != Schedule::Constant {
+            // Where a rate is on its way depends on where it will end.
+            settings.insert("schedule".to_owned(), format!("{:?}", self.schedule));
+            settings.insert("epochs".to_owned(), self.epochs.to_string());
+        }
         if let Some(norm) = self.clip_norm {
             settings.insert("clip_norm".to_owned(), norm.to_string());
         }
         settings.extend(self.settings.iter().cloned());
         settings
     }
+}
+
+/// A learning rate in three digits, such as `1.44e-3`.
+fn short(rate: f64) -> String {
+    let rounded = format!("{rate:.2e}").parse::<f64>();
+    format!("{:e}", rounded.unwrap_or(rate))
 }
 
 /// What is the same in each line of the log.

@@ -8,7 +8,10 @@ use std::{
 use candle_core::Tensor;
 
 use super::objective::Objective;
-use crate::{Error, Result, optim::Optimizer};
+use crate::{
+    Error, Result,
+    optim::{Optimizer, Schedule},
+};
 
 /// How often a checkpoint is written; one is also written at the end.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -22,7 +25,7 @@ pub enum Every {
 /// A training run: any model, any optimiser, any loader.
 ///
 /// ```
-/// use kindling::{data::Mnist, models::{Mlp, MlpConfig, Model}, optim::Adam, train::Training};
+/// use kindling::{data::Mnist, models::{Mlp, MlpConfig, Model}, optim::{Adam, Schedule}, train::Training};
 /// # use kindling::data::{BatchIterator, Batches, Examples, Loader};
 /// # struct Digits(Examples);
 /// # impl Loader for Digits {
@@ -38,6 +41,7 @@ pub enum Every {
 /// let optimizer = Adam::new(model.parameters(), 0.001)?;
 /// let history = Training::new(Box::new(optimizer))
 ///     .epochs(5)
+///     .schedule(Schedule::ONE_CYCLE)
 ///     .label_smoothing(0.1)
 ///     .patience(2)
 ///     .fit(&model, &loader, &mnist.test)?;
@@ -50,6 +54,7 @@ pub struct Training {
     pub(super) objective: Objective,
     pub(super) epochs: usize,
     pub(super) seed: u64,
+    pub(super) schedule: Schedule,
     pub(super) clip_norm: Option<f64>,
     pub(super) patience: Option<usize>,
     pub(super) checkpoint: Option<(PathBuf, Every)>,
@@ -68,6 +73,7 @@ impl Training {
             objective: Objective::classifier(),
             epochs: 1,
             seed: 0,
+            schedule: Schedule::Constant,
             clip_norm: None,
             patience: None,
             checkpoint: None,
@@ -88,6 +94,12 @@ impl Training {
     #[must_use]
     pub fn seed(self, seed: u64) -> Self {
         Self { seed, ..self }
+    }
+
+    /// How the optimiser's learning rate changes over all steps.
+    #[must_use]
+    pub fn schedule(self, schedule: Schedule) -> Self {
+        Self { schedule, ..self }
     }
 
     /// Scales the gradients down where their common norm is larger than this.
@@ -170,6 +182,7 @@ impl Training {
     }
 
     pub(super) fn check(&self) -> Result<()> {
+        self.schedule.check()?;
         let problem = match self {
             Self { epochs: 0, .. } => "epochs: expected at least 1, found 0".to_owned(),
             Self {
@@ -206,6 +219,7 @@ impl fmt::Debug for Training {
             .field("epochs", &self.epochs)
             .field("seed", &self.seed)
             .field("learning_rate", &self.optimizer.learning_rate())
+            .field("schedule", &self.schedule)
             .field("objective", &self.objective)
             .field("clip_norm", &self.clip_norm)
             .field("patience", &self.patience)
