@@ -3,7 +3,7 @@
 use candle_core::{Tensor, Var};
 
 use super::{
-    descent::{Descent, Rule, decayed},
+    descent::{Descent, Element, Rule, decayed},
     settings::{not_negative, positive},
 };
 use crate::Result;
@@ -73,7 +73,7 @@ impl Rule<1> for AdaGradConfig {
         self.learning_rate = learning_rate;
     }
 
-    fn element(self, _step: i32) -> impl Fn(f32, f32, [f32; 1]) -> (f32, [f32; 1]) + Sync {
+    fn element(self, _step: i32) -> impl Element<1> {
         let (rate, decay) = (self.learning_rate as f32, self.weight_decay as f32);
         let epsilon = self.epsilon as f32;
         move |weight, gradient, [sum]| {

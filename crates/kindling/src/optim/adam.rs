@@ -3,7 +3,7 @@
 use candle_core::{Tensor, Var};
 
 use super::{
-    descent::{Descent, Rule, decayed},
+    descent::{Descent, Element, Rule, decayed},
     settings::{fraction, not_negative, positive},
 };
 use crate::Result;
@@ -83,24 +83,20 @@ impl Rule<2> for AdamConfig {
         self.learning_rate = learning_rate;
     }
 
-    fn element(self, step: i32) -> impl Fn(f32, f32, [f32; 2]) -> (f32, [f32; 2]) + Sync {
+    fn element(self, step: i32) -> impl Element<2> {
         let (correct1, correct2) = (1.0 - self.beta1.powi(step), 1.0 - self.beta2.powi(step));
         // √(s/c) + ε = (√s + ε √c) / √c: two divisions by corrections become part of the rate, and are done here, once.
         let rate = (self.learning_rate * correct2.sqrt() / correct1) as f32;
         let (beta1, fresh1) = (self.beta1 as f32, (1.0 - self.beta1) as f32);
         let (beta2, fresh2) = (self.beta2 as f32, (1.0 - self.beta2) as f32);
-        let (epsilon, decay) = (
-            (self.epsilon * correct2.sqrt()) as f32,
-            self.weight_decay as f32,
-        );
+        let epsilon = (self.epsilon * correct2.sqrt()) as f32;
+        let decay = self.weight_decay as f32;
         move |weight, gradient, [mean, square]| {
             let gradient = gradient + decay * weight;
             let mean = beta1 * mean + fresh1 * gradient;
             let square = beta2 * square + fresh2 * gradient * gradient;
-            (
-                weight - rate * mean / (square.sqrt() + epsilon),
-                [mean, square],
-            )
+            let size = square.sqrt() + epsilon;
+            (weight - rate * mean / size, [mean, square])
         }
     }
 

@@ -4,7 +4,7 @@ use candle_core::{Tensor, Var};
 
 use super::{
     AdamConfig,
-    descent::{Descent, Rule},
+    descent::{Descent, Element, Rule},
     settings::{fraction, not_negative, positive},
 };
 use crate::Result;
@@ -97,7 +97,7 @@ impl Rule<2> for AdamWConfig {
         self.learning_rate = learning_rate;
     }
 
-    fn element(self, step: i32) -> impl Fn(f32, f32, [f32; 2]) -> (f32, [f32; 2]) + Sync {
+    fn element(self, step: i32) -> impl Element<2> {
         let kept = (1.0 - self.learning_rate * self.weight_decay) as f32;
         let moved = self.adam().element(step);
         move |weight, gradient, state| moved(kept * weight, gradient, state)

@@ -28,7 +28,7 @@ pub trait Rule<const N: usize>: Copy {
     /// The formula for one number: from a weight, its gradient and its state to the new weight and state.
     ///
     /// `step` counts from 1. What depends on it alone is worked out before the function that is returned.
-    fn element(self, step: i32) -> impl Fn(f32, f32, [f32; N]) -> (f32, [f32; N]) + Sync;
+    fn element(self, step: i32) -> impl Element<N>;
 
     /// The same formula in Candle's operations, all of one shape, for any device and type of number.
     fn tensors(
@@ -38,6 +38,17 @@ pub trait Rule<const N: usize>: Copy {
         gradient: &Tensor,
         state: [&Tensor; N],
     ) -> Result<(Tensor, [Tensor; N])>;
+}
+
+/// What moves one weight: a function of the weight, its gradient and its state, to the new weight and state.
+pub trait Element<const N: usize>:
+    Fn(f32, f32, [f32; N]) -> (f32, [f32; N]) + Copy + Send + Sync
+{
+}
+
+impl<F, const N: usize> Element<N> for F where
+    F: Fn(f32, f32, [f32; N]) -> (f32, [f32; N]) + Copy + Send + Sync
+{
 }
 
 /// An optimiser: a [`Rule`], the parameters that it moves, and what it remembers of them.
@@ -90,7 +101,7 @@ impl<R: Rule<N>, const N: usize> Optimizer for Descent<R, N> {
             *steps = steps.saturating_add(1);
             let step = i32::try_from(*steps).unwrap_or(i32::MAX);
             if in_place::possible(parameter, gradient) {
-                in_place::update(parameter, gradient, state, &self.rule.element(step))?;
+                in_place::update(parameter, gradient, state, self.rule.element(step))?;
             } else {
                 by_tensors(&self.rule, step, parameter, gradient, state)?;
             }

@@ -6,7 +6,9 @@
 use std::cell::Cell;
 
 use candle_core::{CpuStorage, DType, InplaceOp1, InplaceOp2, Layout, Result, Tensor, Var, bail};
-use pulp::Arch;
+use pulp::{Arch, NullaryFnOnce};
+
+use super::descent::Element;
 
 /// How many numbers are worth waking a second thread for: it takes a few microseconds, as long as this many of Adam.
 const PIECE: usize = 32_768;
@@ -30,7 +32,7 @@ pub(super) fn update<const N: usize>(
     parameter: &Var,
     gradient: &Tensor,
     state: &[Tensor; N],
-    element: &(impl Fn(f32, f32, [f32; N]) -> (f32, [f32; N]) + Sync),
+    element: impl Element<N>,
 ) -> Result<()> {
     let gradient = gradient.contiguous()?;
     lend_all(state, Vec::new(), &mut |state| {
@@ -49,11 +51,16 @@ fn sweep<const N: usize>(
     weights: &mut [f32],
     gradient: &[f32],
     mut state: [&mut [f32]; N],
-    element: &(impl Fn(f32, f32, [f32; N]) -> (f32, [f32; N]) + Sync),
+    element: impl Element<N>,
 ) {
     let length = weights.len();
     if length <= PIECE {
-        return Arch::new().dispatch(|| run(weights, gradient, state, element));
+        return Arch::new().dispatch(Run {
+            weights,
+            gradient,
+            state,
+            element,
+        });
     }
     let (weights, more_weights) = weights.split_at_mut(length / 2);
     let (gradient, more_gradient) = gradient.split_at(length / 2);
@@ -65,23 +72,36 @@ fn sweep<const N: usize>(
 }
 
 /// The loop itself, for the compiler to turn into the vector instructions that this processor has.
-#[inline(always)]
-fn run<const N: usize>(
-    weights: &mut [f32],
-    gradient: &[f32],
-    state: [&mut [f32]; N],
-    element: &impl Fn(f32, f32, [f32; N]) -> (f32, [f32; N]),
-) {
-    // All of one length, known before the loop: no index in it has to be checked.
-    let length = weights.len();
-    let gradient = &gradient[..length];
-    let state = state.map(|slice| &mut slice[..length]);
-    for index in 0..length {
-        let remembered = std::array::from_fn(|kind| state[kind][index]);
-        let (weight, remembered) = element(weights[index], gradient[index], remembered);
-        weights[index] = weight;
-        for kind in 0..N {
-            state[kind][index] = remembered[kind];
+struct Run<'a, F, const N: usize> {
+    weights: &'a mut [f32],
+    gradient: &'a [f32],
+    state: [&'a mut [f32]; N],
+    element: F,
+}
+
+impl<F: Element<N>, const N: usize> NullaryFnOnce for Run<'_, F, N> {
+    type Output = ();
+
+    // Always inlined: only then does it get the vector instructions of the function that calls it.
+    #[inline(always)]
+    fn call(self) {
+        let Self {
+            weights,
+            gradient,
+            state,
+            element,
+        } = self;
+        // All of one length, known before the loop: no index in it has to be checked.
+        let length = weights.len();
+        let gradient = &gradient[..length];
+        let state = state.map(|slice| &mut slice[..length]);
+        for index in 0..length {
+            let remembered = std::array::from_fn(|kind| state[kind][index]);
+            let (weight, remembered) = element(weights[index], gradient[index], remembered);
+            weights[index] = weight;
+            for kind in 0..N {
+                state[kind][index] = remembered[kind];
+            }
         }
     }
 }

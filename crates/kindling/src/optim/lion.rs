@@ -3,7 +3,7 @@
 use candle_core::{Tensor, Var};
 
 use super::{
-    descent::{Descent, Rule},
+    descent::{Descent, Element, Rule},
     settings::{fraction, not_negative},
 };
 use crate::Result;
@@ -77,7 +77,7 @@ impl Rule<1> for LionConfig {
         self.learning_rate = learning_rate;
     }
 
-    fn element(self, _step: i32) -> impl Fn(f32, f32, [f32; 1]) -> (f32, [f32; 1]) + Sync {
+    fn element(self, _step: i32) -> impl Element<1> {
         let (rate, kept) = (
             self.learning_rate as f32,
             (1.0 - self.learning_rate * self.weight_decay) as f32,

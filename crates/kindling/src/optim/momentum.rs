@@ -3,7 +3,7 @@
 use candle_core::{Tensor, Var};
 
 use super::{
-    descent::{Descent, Rule, decayed},
+    descent::{Descent, Element, Rule, decayed},
     settings::{fraction, not_negative},
 };
 use crate::Result;
@@ -75,7 +75,7 @@ impl Rule<1> for MomentumConfig {
         self.learning_rate = learning_rate;
     }
 
-    fn element(self, _step: i32) -> impl Fn(f32, f32, [f32; 1]) -> (f32, [f32; 1]) + Sync {
+    fn element(self, _step: i32) -> impl Element<1> {
         let (rate, decay) = (self.learning_rate as f32, self.weight_decay as f32);
         let momentum = self.momentum as f32;
         move |weight, gradient, [velocity]| {
@@ -85,7 +85,6 @@ impl Rule<1> for MomentumConfig {
         }
     }
 
-    // ANCHOR: step
     fn tensors(
         &self,
         _step: i32,
@@ -94,9 +93,10 @@ impl Rule<1> for MomentumConfig {
         [velocity]: [&Tensor; 1],
     ) -> Result<(Tensor, [Tensor; 1])> {
         let gradient = decayed(gradient, weight, self.weight_decay)?;
+        // ANCHOR: step
         let velocity = ((velocity * self.momentum)? + gradient)?;
         let weight = (weight - (&velocity * self.learning_rate)?)?;
         Ok((weight, [velocity]))
+        // ANCHOR_END: step
     }
-    // ANCHOR_END: step
 }

@@ -3,7 +3,7 @@
 use candle_core::{Tensor, Var};
 
 use super::{
-    descent::{Descent, Rule, decayed},
+    descent::{Descent, Element, Rule, decayed},
     settings::{fraction, not_negative},
 };
 use crate::Result;
@@ -74,7 +74,7 @@ impl Rule<1> for NesterovConfig {
         self.learning_rate = learning_rate;
     }
 
-    fn element(self, _step: i32) -> impl Fn(f32, f32, [f32; 1]) -> (f32, [f32; 1]) + Sync {
+    fn element(self, _step: i32) -> impl Element<1> {
         let (rate, decay) = (self.learning_rate as f32, self.weight_decay as f32);
         let momentum = self.momentum as f32;
         move |weight, gradient, [velocity]| {

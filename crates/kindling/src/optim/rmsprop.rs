@@ -3,7 +3,7 @@
 use candle_core::{Tensor, Var};
 
 use super::{
-    descent::{Descent, Rule, decayed},
+    descent::{Descent, Element, Rule, decayed},
     settings::{fraction, not_negative, positive},
 };
 use crate::Result;
@@ -75,7 +75,7 @@ impl Rule<1> for RmsPropConfig {
         self.learning_rate = learning_rate;
     }
 
-    fn element(self, _step: i32) -> impl Fn(f32, f32, [f32; 1]) -> (f32, [f32; 1]) + Sync {
+    fn element(self, _step: i32) -> impl Element<1> {
         let (rate, weight_decay) = (self.learning_rate as f32, self.weight_decay as f32);
         let (decay, fresh, epsilon) = (
             self.decay as f32,

@@ -3,7 +3,7 @@
 use candle_core::{Tensor, Var};
 
 use super::{
-    descent::{Descent, Rule, decayed},
+    descent::{Descent, Element, Rule, decayed},
     settings::not_negative,
 };
 use crate::Result;
@@ -69,7 +69,7 @@ impl Rule<0> for SgdConfig {
         self.learning_rate = learning_rate;
     }
 
-    fn element(self, _step: i32) -> impl Fn(f32, f32, [f32; 0]) -> (f32, [f32; 0]) + Sync {
+    fn element(self, _step: i32) -> impl Element<0> {
         let (rate, decay) = (self.learning_rate as f32, self.weight_decay as f32);
         move |weight, gradient, []| {
             let gradient = gradient + decay * weight;

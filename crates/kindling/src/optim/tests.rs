@@ -75,7 +75,7 @@ fn agree<R: Rule<N> + std::fmt::Debug, const N: usize>(rule: R) {
         for step in 1..=5 {
             let gradient = noise(&mut random, count);
             let [fast, plain] = &mut states;
-            in_place::update(&quick, &gradient, fast, &rule.element(step)).unwrap();
+            in_place::update(&quick, &gradient, fast, rule.element(step)).unwrap();
             by_tensors(&rule, step, &slow, &gradient, plain).unwrap();
         }
         let mut pairs = vec![(quick.as_tensor(), slow.as_tensor())];
