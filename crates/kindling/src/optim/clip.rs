@@ -101,3 +101,61 @@ fn squares_of(numbers: &[f32]) -> f64 {
     let rest: f64 = rest.iter().map(|&number| f64::from(number).powi(2)).sum();
     sums.iter().sum::<f64>() + rest
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+    use crate::data::Random;
+
+    fn slope_of(values: &[f32]) -> (GradStore, Var) {
+        let w = Var::ones(values.len(), DType::F32, &Device::Cpu).unwrap();
+        let slope = Tensor::new(values, &Device::Cpu).unwrap();
+        let loss = (w.as_tensor() * slope).unwrap().sum_all().unwrap();
+        (loss.backward().unwrap(), w)
+    }
+
+    #[test]
+    fn a_norm_that_is_no_number_is_an_error_and_changes_nothing() {
+        for (bad, name) in [(f32::NAN, "NaN"), (f32::INFINITY, "infinite")] {
+            let (mut gradients, w) = slope_of(&[3.0, bad]);
+            let error = clip_norm(&mut gradients, std::slice::from_ref(&w), 1.0).unwrap_err();
+            let expected = format!("training stopped: the norm of the gradients is {name}");
+            assert!(error.to_string().starts_with(&expected), "{error}");
+            let kept: Vec<f32> = gradients.get(&w).unwrap().to_vec1().unwrap();
+            assert_eq!(kept[0], 3.0);
+        }
+        let (mut gradients, w) = slope_of(&[1.0]);
+        let error = clip_norm(&mut gradients, &[w], f64::NAN).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "max_norm: expected a positive number, found NaN"
+        );
+    }
+
+    #[test]
+    fn the_norm_is_that_of_all_numbers_however_large_and_wherever_they_lie() {
+        let (mut gradients, w) = slope_of(&[3e30, 4e30]);
+        let norm = clip_norm(&mut gradients, &[w], 1.0).unwrap();
+        assert!((norm / 5e30 - 1.0).abs() < 1e-6, "{norm}");
+        let numbers = Random::new(1).normal((37, 29), 0.0, 1.0).unwrap();
+        let rows = numbers.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let expected: f64 = rows.iter().map(|&x| f64::from(x).powi(2)).sum();
+        for layout in [numbers.clone(), numbers.t().unwrap()] {
+            let found = sum_of_squares(&layout).unwrap();
+            assert!((found - expected).abs() < 1e-9, "{found} {expected}");
+        }
+    }
+
+    #[test]
+    fn no_slope_has_no_norm_and_stays() {
+        let (mut gradients, w) = slope_of(&[0.0; 3]);
+        let norm = clip_norm(&mut gradients, std::slice::from_ref(&w), 1.0).unwrap();
+        assert_eq!(norm, 0.0);
+        assert_eq!(
+            gradients.get(&w).unwrap().to_vec1::<f32>().unwrap(),
+            [0.0; 3]
+        );
+    }
+}

@@ -181,3 +181,65 @@ impl Schedule {
 fn cosine(start: f64, end: f64, share: f64) -> f64 {
     end + (start - end) * (1.0 + (PI * share).cos()) / 2.0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_step_has_a_rate_whatever_the_settings() {
+        let one_cycle = |rise| Schedule::OneCycle {
+            rise,
+            first_divisor: 25.0,
+            last_divisor: 1e4,
+        };
+        let after = |steps, then| Schedule::WarmUp {
+            steps,
+            then: Box::new(then),
+        };
+        let schedules = [
+            Schedule::Constant,
+            Schedule::Step {
+                every: 0,
+                factor: 0.5,
+            },
+            Schedule::Cosine { lowest: 0.0 },
+            one_cycle(0.0),
+            one_cycle(0.3),
+            one_cycle(0.999),
+            after(0, Schedule::Constant),
+            after(500, Schedule::ONE_CYCLE),
+        ];
+        for schedule in schedules {
+            for total in [0, 1, 2, 3, 10, 101] {
+                for step in 0..200 {
+                    let rate = schedule.at(step, total, 0.1);
+                    assert!(
+                        (0.0..=0.1 + 1e-12).contains(&rate),
+                        "{schedule:?} {step}/{total}: {rate}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn senseless_settings_are_named() {
+        let error = |schedule: Schedule| schedule.plot(10, 0.1).unwrap_err().to_string();
+        let step = Schedule::Step {
+            every: 0,
+            factor: 0.5,
+        };
+        assert_eq!(error(step), "every: expected at least one step, found 0");
+        let then = Box::new(Schedule::Cosine { lowest: f64::NAN });
+        let warm_up = Schedule::WarmUp { steps: 3, then };
+        assert!(error(warm_up).starts_with("lowest: "));
+        let one_cycle = Schedule::OneCycle {
+            rise: 1.0,
+            first_divisor: 25.0,
+            last_divisor: 1e4,
+        };
+        assert!(error(one_cycle).starts_with("rise: "));
+        assert!(Schedule::Constant.plot(0, 0.1).is_err());
+    }
+}
