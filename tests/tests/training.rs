@@ -129,6 +129,31 @@ fn what_was_trained_can_be_measured() -> Result<()> {
         "{said} {found}"
     );
     assert!(accuracy > 0.9, "{accuracy}");
+
+    // Any picture gets an answer: the screenshot is large, colourful and no digit.
+    let seen = folder.path().join("seen");
+    let mut command = models([
+        "predict",
+        "digits",
+        "book/screenshot.png",
+        "--json",
+        "--weights",
+    ])?;
+    command.arg(weights(folder.path())).arg("--save").arg(&seen);
+    let output = command.output()?;
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    let probabilities = found["probabilities"]
+        .as_array()
+        .context("no probabilities")?;
+    let sum: f64 = probabilities
+        .iter()
+        .filter_map(serde_json::Value::as_f64)
+        .sum();
+    assert!(
+        probabilities.len() == 10 && (sum - 1.0).abs() < 1e-4,
+        "{found}"
+    );
+    assert!(seen.join("screenshot.seen.png").is_file());
     Ok(())
 }
 
@@ -191,7 +216,7 @@ fn wrong_input_is_told_in_one_line() -> Result<()> {
     std::fs::create_dir(&empty)?;
     let empty = empty.display().to_string();
     let out = folder.path().join("out").display().to_string();
-    let cases: [(&[&str], &str); 12] = [
+    let cases: &[(&[&str], &str)] = &[
         (
             &["train", "mnist"],
             "there is no model `mnist`; there are: mnist-mlp",
@@ -243,6 +268,14 @@ fn wrong_input_is_told_in_one_line() -> Result<()> {
         (
             &["eval", "mnist-mlp", "--builtin", "--weights", &file],
             "damaged, or not a safetensors file",
+        ),
+        (
+            &["predict", "digits", &file],
+            "file: not a PNG or JPEG picture",
+        ),
+        (
+            &["predict", "digits", "/nowhere.png"],
+            "/nowhere.png: No such file",
         ),
         (
             &["eval", "mnist-mlp", "--weights", "/nowhere"],

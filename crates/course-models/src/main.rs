@@ -1,8 +1,10 @@
-//! The commands that compute: `cargo course train` and `eval` run this program, compiled with optimisation.
+//! The commands that compute: `cargo course train`, `eval` and `predict` run this program, compiled with optimisation.
 
 mod data;
 mod eval;
+mod photo;
 mod places;
+mod predict;
 mod recipes;
 mod train;
 
@@ -10,7 +12,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Train and evaluate the models of the course.
+/// Train, evaluate and use the models of the course.
 #[derive(Debug, Parser)]
 #[command(
     name = "cargo course",
@@ -29,12 +31,15 @@ enum Command {
     Train(train::Args),
     /// Measure a trained model on the test set
     Eval(eval::Args),
+    /// Use a trained model
+    Predict(predict::Args),
 }
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Train(args) => train::run(args),
         Command::Eval(args) => eval::run(args),
+        Command::Predict(args) => predict::run(args),
     };
     match done {
         Ok(code) => code,

@@ -51,6 +51,8 @@ enum Command {
     Train(models::Args),
     /// Measure a trained model on its test set
     Eval(models::Args),
+    /// Use a trained model, such as `predict digits photo.png`
+    Predict(models::Args),
     /// Measure
     Bench(bench::Args),
 }
@@ -68,6 +70,7 @@ fn main() -> ExitCode {
         Command::Data(args) => data::run(args),
         Command::Train(args) => models::run("train", &args),
         Command::Eval(args) => models::run("eval", &args),
+        Command::Predict(args) => models::run("predict", &args),
         Command::Bench(args) => bench::run(args),
     };
     match done {
