@@ -126,9 +126,20 @@ fn idx(folder: &Path, name: &str) -> Result<Vec<u8>> {
 
 /// Examples in memory, in an order of their own in each epoch.
 pub struct Shuffled {
-    pub examples: Examples,
-    pub batch_size: usize,
-    pub seed: u64,
+    examples: Examples,
+    batch_size: usize,
+    seed: u64,
+}
+
+impl Shuffled {
+    /// `batch_size` examples at a time; the seed decides the orders.
+    pub fn new(examples: &Examples, batch_size: usize, seed: u64) -> Self {
+        Self {
+            examples: examples.clone(),
+            batch_size: batch_size.max(1),
+            seed,
+        }
+    }
 }
 
 impl Loader for Shuffled {

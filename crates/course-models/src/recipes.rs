@@ -3,11 +3,12 @@
 use anyhow::{Result, bail};
 use candle_core::Var;
 use kindling::{
+    data::{Examples, Loader},
     models::{Mlp, MlpConfig, Model},
-    optim::{Adam, Optimizer},
+    optim::{Adam, Optimizer, Schedule},
 };
 
-use crate::data::Pictures;
+use crate::data::{Pictures, Shuffled};
 
 /// Everything that decides what a trained model is, apart from the seed.
 #[derive(Debug, Clone)]
@@ -20,12 +21,18 @@ pub struct Recipe {
     pub epochs: usize,
     /// How many examples each step looks at.
     pub batch_size: usize,
-    /// The learning rate, which the schedule multiplies.
+    /// The learning rate that the schedule starts from.
     pub learning_rate: f64,
+    /// How the learning rate changes, when an epoch has so many steps.
+    pub schedule: fn(steps: usize) -> Schedule,
+    /// How long all gradients together may be.
+    pub clip_norm: Option<f64>,
     /// How much of each label's probability is spread over all classes.
     pub label_smoothing: f64,
     /// The model with random weights.
     pub model: fn(seed: u64) -> kindling::Result<Box<dyn Model>>,
+    /// The mini-batches of the training set.
+    pub loader: fn(training: &Examples, batch_size: usize, seed: u64) -> Box<dyn Loader>,
     /// The optimiser for its parameters.
     pub optimizer: fn(Vec<Var>, learning_rate: f64) -> kindling::Result<Box<dyn Optimizer>>,
 }
@@ -39,11 +46,34 @@ pub const RECIPES: &[Recipe] = &[
         epochs: 10,
         batch_size: 128,
         learning_rate: 0.001,
+        schedule: |_| Schedule::Constant,
+        clip_norm: None,
         label_smoothing: 0.0,
         model: |seed| Ok(Box::new(Mlp::new(&MlpConfig::default(), seed)?)),
+        loader: |training, batch_size, seed| Box::new(Shuffled::new(training, batch_size, seed)),
         optimizer: |parameters, rate| Ok(Box::new(Adam::new(parameters, rate)?)),
     },
 ];
+
+impl Recipe {
+    /// The recipe in words, for the record in the weights; `steps` are those of an epoch.
+    pub fn describe(&self, steps: usize) -> String {
+        let Self {
+            epochs,
+            batch_size,
+            learning_rate,
+            label_smoothing,
+            ..
+        } = self;
+        let schedule = (self.schedule)(steps);
+        let clip_norm = self
+            .clip_norm
+            .map_or("none".to_owned(), |norm| norm.to_string());
+        format!(
+            "epochs {epochs}, batch size {batch_size}, learning rate {learning_rate}, schedule {schedule:?}, label smoothing {label_smoothing}, clip norm {clip_norm}"
+        )
+    }
+}
 
 /// The recipe of this name.
 pub fn recipe(name: &str) -> Result<&'static Recipe> {

@@ -19,7 +19,7 @@ use kindling::{
 use signal_hook::{consts::SIGINT, flag};
 
 use crate::{
-    data::{self, Data, Shuffled},
+    data::{self, Data},
     places,
     recipes::{Recipe, recipe},
 };
@@ -72,93 +72,141 @@ pub struct Args {
 /// Runs `cargo course train`.
 pub fn run(args: Args) -> Result<ExitCode> {
     let recipe = args.recipe()?;
-    let out = args
-        .out
-        .clone()
-        .unwrap_or_else(|| places::runs(recipe.name));
+    let default = || places::runs(recipe.name);
+    let out = args.out.clone().unwrap_or_else(default);
     writable(&out)?;
     let data = Data::load(recipe.pictures, &args.data)?;
-    let stop = stop_on_ctrl_c()?;
+    let seeds = args.seed..args.seed.saturating_add(args.seeds);
+    let run = Run {
+        recipe,
+        data,
+        args,
+        out,
+        stop: stop_on_ctrl_c()?,
+    };
     let mut accuracies = Vec::new();
-    for seed in args.seed..args.seed.saturating_add(args.seeds) {
-        match train(&recipe, seed, &data, &args, &out, &stop)? {
-            Some(accuracy) => accuracies.push(100.0 * accuracy),
-            None => {
-                eprintln!("stopped; the same command with --resume goes on from here");
-                return Ok(ExitCode::from(INTERRUPTED));
-            }
-        }
+    for seed in seeds {
+        let Some(accuracy) = run.train(seed)? else {
+            eprintln!("stopped; the same command with --resume goes on from here");
+            return Ok(ExitCode::from(INTERRUPTED));
+        };
+        accuracies.push(100.0 * accuracy);
     }
     if accuracies.len() > 1 {
-        let mean = accuracies.iter().sum::<f64>() / accuracies.len() as f64;
-        println!(
-            "\ntest accuracy of {} seeds: mean {mean:.2} %, each {accuracies:.2?}",
-            accuracies.len()
-        );
+        let count = accuracies.len();
+        let mean = accuracies.iter().sum::<f64>() / count as f64;
+        println!("\ntest accuracy of {count} seeds: mean {mean:.2} %, each {accuracies:.2?}");
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// One run; its accuracy on the test set, or nothing when it was stopped.
-fn train(
-    recipe: &Recipe,
-    seed: u64,
-    data: &Data,
-    args: &Args,
-    out: &Path,
-    stop: &Arc<AtomicBool>,
-) -> Result<Option<f64>> {
-    let model = (recipe.model)(seed)?;
-    let loader = Shuffled {
-        examples: data.training.clone(),
-        batch_size: recipe.batch_size,
-        seed,
-    };
-    announce(recipe, seed, model.as_ref(), data);
-    let optimizer = (recipe.optimizer)(model.parameters(), recipe.learning_rate)?;
-    let asked = stop.clone();
-    let started = Instant::now();
-    let history = Training::new(optimizer)
-        .epochs(recipe.epochs)
-        .seed(seed)
-        .label_smoothing(recipe.label_smoothing)
-        .checkpoint(
-            out.join(format!("seed-{seed}")),
-            Every::Seconds(args.checkpoint_seconds),
-        )
-        .resume(args.resume)
-        .log(out.join(format!("seed-{seed}.jsonl")))
-        .setting("model", recipe.name)
-        .setting("batch_size", recipe.batch_size)
-        .setting("data", &data.name)
-        .stop_when(move || asked.load(Ordering::Relaxed))
-        .fit(model.as_ref(), &loader, &data.validation)?;
-    println!("{history:?}");
-    if history.stopped {
-        return Ok(None);
+/// What all seeds share.
+struct Run {
+    recipe: Recipe,
+    data: Data,
+    args: Args,
+    out: PathBuf,
+    stop: Arc<AtomicBool>,
+}
+
+impl Run {
+    /// Trains with this seed and keeps the weights; returns the accuracy on the test set, or nothing when stopped.
+    fn train(&self, seed: u64) -> Result<Option<f64>> {
+        let model = (self.recipe.model)(seed)?;
+        self.announce(seed, model.as_ref());
+        let started = Instant::now();
+        let history = self.fit(seed, model.as_ref())?;
+        println!("{history:?}");
+        if history.stopped {
+            return Ok(None);
+        }
+        let (loss, accuracy) = evaluate(model.as_ref(), &self.data.test)?;
+        let score = format!(
+            "test accuracy {:.2} %, test loss {loss:.4}",
+            100.0 * accuracy
+        );
+        let seconds: f64 = history.epochs.iter().map(|epoch| epoch.seconds).sum();
+        let all = started.elapsed().as_secs_f64();
+        println!("{score}, {seconds:.1} s of training, {all:.1} s in all");
+        self.keep(seed, model.as_ref(), &score)?;
+        Ok(Some(accuracy))
     }
-    let (loss, accuracy) = evaluate(model.as_ref(), &data.test)?;
-    let score = format!(
-        "test accuracy {:.2} %, test loss {loss:.4}",
-        100.0 * accuracy
-    );
-    println!(
-        "{score}, {:.1} s of training, {:.1} s in all",
-        seconds(&history),
-        started.elapsed().as_secs_f64()
-    );
-    let file = places::weights(out, seed);
-    let config = format!("{recipe:?}");
-    let details = [
-        ("recipe", recipe.name),
-        ("config", config.as_str()),
-        ("score", score.as_str()),
-        ("data", data.name.as_str()),
-        ("command", &command()),
-    ];
-    save_weights(model.as_ref(), &file, &details)?;
-    println!("weights: {}", file.display());
-    Ok(Some(accuracy))
+
+    fn announce(&self, seed: u64, model: &dyn Model) {
+        let parameters = model.parameters();
+        let parameters: usize = parameters.iter().map(|var| var.elem_count()).sum();
+        let Data {
+            training,
+            validation,
+            test,
+            source,
+            ..
+        } = &self.data;
+        println!(
+            "{}, seed {seed}: {parameters} parameters; {} training, {} validation and {} test pictures from {source}",
+            self.recipe.name,
+            training.len(),
+            validation.len(),
+            test.len(),
+        );
+        let folder = self.checkpoints(seed);
+        let unfinished = !places::weights(&self.out, seed).exists() && folder.exists();
+        if unfinished && !self.args.resume {
+            let folder = folder.display();
+            eprintln!(
+                "note: the unfinished run in {folder} is replaced; --resume would go on with it"
+            );
+        }
+    }
+
+    /// The recipe, carried out.
+    fn fit(&self, seed: u64, model: &dyn Model) -> Result<History> {
+        let Self {
+            recipe, data, args, ..
+        } = self;
+        let loader = (recipe.loader)(&data.training, recipe.batch_size, seed);
+        let optimizer = (recipe.optimizer)(model.parameters(), recipe.learning_rate)?;
+        let stop = self.stop.clone();
+        let mut training = Training::new(optimizer)
+            .epochs(recipe.epochs)
+            .seed(seed)
+            .schedule((recipe.schedule)(loader.steps()))
+            .label_smoothing(recipe.label_smoothing)
+            .checkpoint(
+                self.checkpoints(seed),
+                Every::Seconds(args.checkpoint_seconds),
+            )
+            .resume(args.resume)
+            .log(self.out.join(format!("seed-{seed}.jsonl")))
+            .setting("model", recipe.name)
+            .setting("batch_size", recipe.batch_size)
+            .setting("data", &data.name)
+            .stop_when(move || stop.load(Ordering::Relaxed));
+        if let Some(norm) = recipe.clip_norm {
+            training = training.clip_norm(norm);
+        }
+        Ok(training.fit(model, loader.as_ref(), &data.validation)?)
+    }
+
+    /// Writes the weights, with all that somebody who finds them may ask.
+    fn keep(&self, seed: u64, model: &dyn Model, score: &str) -> Result<()> {
+        let file = places::weights(&self.out, seed);
+        let steps = self.data.training.len().div_ceil(self.recipe.batch_size);
+        let details = [
+            ("recipe", self.recipe.name),
+            ("config", &self.recipe.describe(steps)),
+            ("score", score),
+            ("data", &self.data.name),
+            ("command", &command()),
+        ];
+        save_weights(model, &file, &details)?;
+        println!("weights: {}", file.display());
+        Ok(())
+    }
+
+    fn checkpoints(&self, seed: u64) -> PathBuf {
+        self.out.join(format!("seed-{seed}"))
+    }
 }
 
 impl Args {
@@ -190,23 +238,6 @@ impl Args {
         }
         Ok(recipe)
     }
-}
-
-fn announce(recipe: &Recipe, seed: u64, model: &dyn Model, data: &Data) {
-    let parameters = model.parameters();
-    let parameters: usize = parameters.iter().map(|var| var.elem_count()).sum();
-    println!(
-        "{}, seed {seed}: {parameters} parameters; {} training, {} validation and {} test pictures from {}",
-        recipe.name,
-        data.training.len(),
-        data.validation.len(),
-        data.test.len(),
-        data.source
-    );
-}
-
-fn seconds(history: &History) -> f64 {
-    history.epochs.iter().map(|epoch| epoch.seconds).sum()
 }
 
 /// Better to fail now than after an hour of training.
