@@ -1,28 +1,19 @@
 //! The loop itself: mini-batch, loss, gradient, step, and again.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use candle_core::{Tensor, Var, backprop::GradStore};
 use kindling_progress::{Progress, stop_requested};
-use serde_json::{Map, Value};
 
 use super::{
-    Epoch, Every, History, Training, Validation,
-    checkpoint::Checkpoints,
-    evaluate::evaluate_with,
-    log::Log,
-    measures::{Diverged, Measures},
-    objective::Objective,
-    state::State,
+    Epoch, History, Training, Validation, checkpoint::Checkpoints, evaluate::evaluate_with,
+    log::Log, objective::Objective, report::short, settings::constants, state::State,
 };
 use crate::{
     Error, Result,
     data::{Loader, Random},
     models::Model,
-    optim::{Schedule, clip_norm},
+    optim::clip_norm,
 };
 
 /// How often progress is shown: faster than this nobody reads.
@@ -51,18 +42,18 @@ impl Training {
 }
 
 /// A run under way.
-struct Run<'a> {
-    training: Training,
-    model: &'a dyn Model,
-    parameters: Vec<Var>,
+pub(super) struct Run<'a> {
+    pub(super) training: Training,
+    pub(super) model: &'a dyn Model,
+    pub(super) parameters: Vec<Var>,
     /// What the schedule starts from.
-    base_rate: f64,
-    loader: &'a dyn Loader,
-    state: State,
-    checkpoints: Option<Checkpoints>,
-    saved: Instant,
-    log: Option<Log>,
-    progress: Progress,
+    pub(super) base_rate: f64,
+    pub(super) loader: &'a dyn Loader,
+    pub(super) state: State,
+    pub(super) checkpoints: Option<Checkpoints>,
+    pub(super) saved: Instant,
+    pub(super) log: Option<Log>,
+    pub(super) progress: Progress,
 }
 
 impl<'a> Run<'a> {
@@ -213,7 +204,7 @@ impl<'a> Run<'a> {
     }
 
     /// How many steps of the whole run are behind.
-    fn done(&self) -> usize {
+    pub(super) fn done(&self) -> usize {
         (self.state.epoch - 1) * self.loader.steps() + self.state.step
     }
 
@@ -238,125 +229,4 @@ impl<'a> Run<'a> {
             None => Ok(()),
         }
     }
-
-    fn is_best(&self, validation_loss: f64) -> bool {
-        let History { epochs, best, .. } = &self.state.history;
-        best.is_none_or(|best| validation_loss < epochs[best].validation_loss)
-    }
-
-    fn out_of_patience(&self) -> bool {
-        let History { epochs, best, .. } = &self.state.history;
-        let since_best = best.map(|best| epochs.len() - 1 - best);
-        match (self.training.patience, since_best) {
-            (Some(patience), Some(since)) => since >= patience,
-            _ => false,
-        }
-    }
-
-    /// Reads what the last steps measured.
-    fn settle(&mut self) -> Result<()> {
-        let (epoch, step) = (self.state.epoch, self.state.step);
-        match self.state.measures.settle()? {
-            None => Ok(()),
-            Some(Diverged {
-                ago,
-                loss,
-                learning_rate,
-            }) => {
-                let place = format!("step {} of epoch {epoch}", step - ago);
-                let hint = self.checkpoints.as_ref().and_then(Checkpoints::hint);
-                let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
-                Err(Error::Training(format!(
-                    "the loss is {loss} at {place}; try a learning rate smaller than {}{hint}",
-                    short(learning_rate)
-                )))
-            }
-        }
-    }
-
-    fn show(&self) {
-        let State { epoch, .. } = self.state;
-        let Measures { latest, .. } = self.state.measures;
-        self.progress
-            .message(&format!("epoch {epoch} · loss {latest:.3}"));
-        self.progress.set(self.done() as u64);
-    }
-
-    fn save_is_due(&self, now: Instant) -> bool {
-        match self.training.checkpoint {
-            Some((_, Every::Steps(steps))) => self.done().is_multiple_of(steps),
-            Some((_, Every::Seconds(seconds))) => (now - self.saved).as_secs_f64() >= seconds,
-            None => false,
-        }
-    }
-
-    /// Writes a checkpoint, where one is wanted.
-    fn save(&mut self) -> Result<()> {
-        self.settle()?; // so that nothing is kept after a loss that was no number
-        if let Some(checkpoints) = &mut self.checkpoints {
-            checkpoints.save(&self.state, self.model, self.training.optimizer.as_ref())?;
-            self.saved = Instant::now();
-        }
-        Ok(())
-    }
-}
-
-impl Training {
-    /// What two runs must share for one to go on where the other was interrupted.
-    fn all_settings(&self, loader: &dyn Loader) -> BTreeMap<String, String> {
-        let mut settings = BTreeMap::from([
-            ("seed".to_owned(), self.seed.to_string()),
-            (
-                "learning_rate".to_owned(),
-                self.optimizer.learning_rate().to_string(),
-            ),
-            ("examples".to_owned(), loader.examples().to_string()),
-            ("steps".to_owned(), loader.steps().to_string()),
-            (
-                "label_smoothing".to_owned(),
-                self.objective.label_smoothing.to_string(),
-            ),
-        ]);
-        if self.schedule != Schedule::Constant {
-            // Where a rate is on its way depends on where it will end.
-            settings.insert("schedule".to_owned(), format!("{:?}", self.schedule));
-            settings.insert("epochs".to_owned(), self.epochs.to_string());
-        }
-        if let Some(norm) = self.clip_norm {
-            settings.insert("clip_norm".to_owned(), norm.to_string());
-        }
-        settings.extend(self.settings.iter().cloned());
-        settings
-    }
-}
-
-/// A learning rate in three digits, such as `1.44e-3`.
-fn short(rate: f64) -> String {
-    let rounded = format!("{rate:.2e}").parse::<f64>();
-    format!("{:e}", rounded.unwrap_or(rate))
-}
-
-/// What is the same in each line of the log.
-fn constants(
-    model: &dyn Model,
-    settings: BTreeMap<String, String>,
-    epochs: usize,
-) -> Map<String, Value> {
-    let parameters = model.parameters();
-    let parameters: usize = parameters.iter().map(|var| var.elem_count()).sum();
-    let mut constants = Map::from_iter([
-        ("model".to_owned(), model.name().into()),
-        ("parameters".to_owned(), parameters.into()),
-        ("epochs".to_owned(), epochs.into()),
-    ]);
-    let settings = settings.into_iter();
-    constants.extend(settings.map(|(name, value)| (name, number_or_words(value))));
-    constants
-}
-
-fn number_or_words(value: String) -> Value {
-    serde_json::from_str(&value)
-        .ok()
-        .filter(Value::is_number)
-        .unwrap_or(Value::String(value))
 }

@@ -11,6 +11,8 @@ mod history;
 mod log;
 mod measures;
 mod objective;
+mod report;
+mod settings;
 mod state;
 mod tensor_file;
 mod training;
