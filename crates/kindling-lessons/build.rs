@@ -38,6 +38,13 @@ fn generate() -> Result<(), Box<dyn std::error::Error>> {
     let mut modules = String::new();
     let mut programs = String::new();
     for page in book.lessons().filter(|page| page.cells().next().is_some()) {
+        if !has_crates(page) {
+            println!(
+                "cargo::warning={} is left out: it needs the feature `tables`",
+                page.shown_path().display()
+            );
+            continue;
+        }
         for test in doctests(page) {
             write_module(
                 &out.join(&test.path),
@@ -61,6 +68,14 @@ fn generate() -> Result<(), Box<dyn std::error::Error>> {
     fs::write(out.join("pages.rs"), modules)?;
     fs::write(out.join("programs.rs"), programs)?;
     Ok(())
+}
+
+/// Whether the crate that the page asks for is compiled here.
+fn has_crates(page: &Page) -> bool {
+    match page.front.crates.as_deref() {
+        None => true,
+        Some(name) => name == "kindling-tables" && env::var_os("CARGO_FEATURE_TABLES").is_some(),
+    }
 }
 
 /// The page's program as a module. Line 1 of the page, where its front matter starts, says what a lesson may do.

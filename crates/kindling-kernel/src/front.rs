@@ -6,7 +6,7 @@
 
 use crate::fold::Fold;
 use crate::spawn::Evcxr;
-use crate::{Home, pool};
+use crate::{Crates, Home, pool};
 use anyhow::{Context, Result, anyhow};
 use jupyter_protocol::ConnectionInfo;
 use ring::hmac;
@@ -25,7 +25,7 @@ const DELIMITER: &[u8] = b"<IDS|MSG>";
 const GRACE: Duration = Duration::from_secs(2);
 
 /// Serves the kernel that Jupyter describes in `connection_file` until Jupyter shuts it down.
-pub async fn front(home: &Home, connection_file: &Path) -> Result<()> {
+pub async fn front(home: &Home, connection_file: &Path, crates: Crates) -> Result<()> {
     let text = std::fs::read_to_string(connection_file).with_context(|| {
         format!(
             "cannot read the connection file {}",
@@ -40,10 +40,12 @@ pub async fn front(home: &Home, connection_file: &Path) -> Result<()> {
     })?;
     // Listen before the kernel is up: Jupyter's first questions wait here until it answers.
     let listeners = Listeners::bind(&outside).await?;
-    let (inside, mut own) = match pool::claim(home) {
+    // The kernel that waits has the crates of every page.
+    let warm = (crates == Crates::Course).then(|| pool::claim(home));
+    let (inside, mut own) = match warm.flatten() {
         Some(connection) => (connection, None),
         None => {
-            let evcxr = Evcxr::start(home).await?;
+            let evcxr = Evcxr::start(home, crates).await?;
             (evcxr.connection.clone(), Some(evcxr))
         }
     };

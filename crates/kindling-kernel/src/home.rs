@@ -1,5 +1,6 @@
 //! The folder that holds everything a kernel needs; nothing outside it is touched.
 
+use crate::Crates;
 use std::path::{Path, PathBuf};
 
 /// The project-local folder of the kernel: `KINDLING_HOME`, or `.kindling` in the repository.
@@ -47,14 +48,14 @@ impl Home {
             .join(format!("course{}", std::env::consts::EXE_SUFFIX))
     }
 
-    /// evcxr's configuration: which crates each kernel starts with.
-    pub fn config(&self) -> PathBuf {
-        self.root.join("config")
+    /// evcxr's configuration: which crates a kernel starts with.
+    pub fn config(&self, crates: Crates) -> PathBuf {
+        self.root.join(format!("config{}", crates.suffix()))
     }
 
-    /// The compiled crates from which each kernel's folder is copied.
-    pub fn template(&self) -> PathBuf {
-        self.root.join("sessions/template")
+    /// The compiled crates from which a kernel's folder is copied.
+    pub fn template(&self, crates: Crates) -> PathBuf {
+        self.sessions().join(format!("template{}", crates.suffix()))
     }
 
     /// One folder for each running kernel.

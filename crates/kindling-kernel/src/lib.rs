@@ -5,6 +5,7 @@
 //! - [`Pool`] keeps one kernel warm, so that the first cell does not wait for evcxr to start.
 //! - [`front`] is the process that Jupyter starts; it passes a notebook on to a warm kernel.
 
+mod crates;
 mod fold;
 mod front;
 mod home;
@@ -14,11 +15,14 @@ mod session;
 mod sources;
 mod spawn;
 
+pub use crates::Crates;
 pub use fold::{Fold, settle};
 pub use front::front;
 pub use home::Home;
 pub use pool::{Pool, PoolState};
-pub use prepare::{EVCXR_VERSION, is_prepared, locked_version, prepare};
+pub use prepare::{
+    EVCXR_VERSION, is_prepared, is_prepared_for, locked_version, prepare, prepare_for,
+};
 pub use session::{Outcome, Session, Stopper};
 pub use sources::standard_library;
 pub use spawn::Evcxr;

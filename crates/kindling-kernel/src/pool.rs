@@ -1,7 +1,7 @@
 //! One kernel started ahead of time, so that the first cell of a notebook runs at once.
 
 use crate::spawn::{Evcxr, write_private};
-use crate::{Home, Session};
+use crate::{Crates, Home, Session};
 use anyhow::Result;
 use jupyter_protocol::ConnectionInfo;
 use std::path::{Path, PathBuf};
@@ -59,8 +59,12 @@ impl Pool {
         self.shared.state.subscribe()
     }
 
-    /// Takes the warm kernel, or waits for it.
-    pub async fn take(&self) -> Result<Session> {
+    /// Takes the warm kernel, or waits for it. A kernel with more crates than every page has is started anew: few pages
+    /// need one, and one more that waits would take memory from all.
+    pub async fn take(&self, crates: Crates) -> Result<Session> {
+        if crates != Crates::Course {
+            return Session::start_with(&self.shared.home, crates).await;
+        }
         let mut state = self.state();
         loop {
             if let Some(warm) = self.shared.warm.lock().await.take() {

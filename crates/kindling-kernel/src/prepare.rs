@@ -1,6 +1,6 @@
 //! Makes the home ready: the pinned kernel, the compiled crates, the kernelspec. Done once, then kept.
 
-use crate::{Home, Session, sources};
+use crate::{Crates, Home, Session, sources, spawn};
 use anyhow::{Context, Result, anyhow, bail};
 use kindling_progress::Progress;
 use serde_json::{Value, json};
@@ -11,9 +11,6 @@ use std::process::{Command, Stdio};
 
 /// The version of evcxr_jupyter that the course is tested with.
 pub const EVCXR_VERSION: &str = "0.22.0";
-
-/// The crates that a notebook can use without asking for them.
-const CRATES: [&str; 3] = ["candle-core", "candle-nn", "kindling"];
 
 /// How cells are compiled: they run once, so quick compilation beats quick code, yet a loop over numbers that a lesson
 /// writes out must not crawl. The crates they call are compiled once, so those are made fast.
@@ -40,14 +37,29 @@ opt-level = 0
 /// a learner waits for it. It must not print: evcxr would wait for a reader that is not there yet.
 const PRELUDE: &str = "let kindling_warm = candle_core::Tensor::new(&[1f32], &candle_core::Device::Cpu)?; drop(kindling_warm);";
 
-/// Whether everything is in place for the sources as they are now.
+/// Whether everything is in place for the sources as they are now, for pages that ask for no crate of their own.
 pub fn is_prepared(home: &Home) -> bool {
-    let stamp = std::fs::read_to_string(stamp_file(home)).unwrap_or_default();
-    home.evcxr().is_file() && stamp_of(home).is_ok_and(|expected| expected == stamp)
+    is_prepared_for(home, Crates::Course)
 }
 
-/// Prepares the kernel; what is in place already is kept. `course` is the program that Jupyter will start.
+/// Whether everything is in place for the sources as they are now.
+pub fn is_prepared_for(home: &Home, crates: Crates) -> bool {
+    let stamp = std::fs::read_to_string(stamp_file(home, crates)).unwrap_or_default();
+    home.evcxr().is_file() && stamp_of(home, crates).is_ok_and(|expected| expected == stamp)
+}
+
+/// Prepares the kernel of pages that ask for no crate of their own.
 pub fn prepare(home: &Home, course: &Path) -> Result<()> {
+    prepare_for(home, course, Crates::Course)
+}
+
+/// Prepares a kernel; what is in place already is kept. `course` is the program that Jupyter will start.
+///
+/// A kernel with more crates starts from what was compiled for the one that every page can use.
+pub fn prepare_for(home: &Home, course: &Path, crates: Crates) -> Result<()> {
+    if crates != Crates::Course {
+        prepare(home, course)?;
+    }
     std::fs::create_dir_all(home.root()).with_context(|| {
         format!(
             "cannot create the kernel's folder {}",
@@ -56,20 +68,22 @@ pub fn prepare(home: &Home, course: &Path) -> Result<()> {
     })?;
     let _lock = lock(home)?;
     install_course(home, course)?;
-    write_kernelspec(home)?;
-    if is_prepared(home) {
+    write_kernelspec(home, crates)?;
+    if is_prepared_for(home, crates) {
         return Ok(());
     }
     let library = sources::standard_library().map_err(|message| anyhow!(message))?;
-    sources::slim(&library, &home.library())?;
+    if crates == Crates::Course {
+        sources::slim(&library, &home.library())?;
+    }
     // Before the minutes of compiling: a file that is saved meanwhile must not count as compiled.
-    let stamp = stamp_of(home)?;
+    let stamp = stamp_of(home, crates)?;
     install_evcxr(home)?;
-    write_configuration(home)?;
-    compile_crates(home)?;
-    std::fs::write(stamp_file(home), stamp)?;
-    if let Err(error) = try_one_cell(home) {
-        let _ = std::fs::remove_file(stamp_file(home));
+    write_configuration(home, crates)?;
+    compile_crates(home, crates)?;
+    std::fs::write(stamp_file(home, crates), stamp)?;
+    if let Err(error) = try_one_cell(home, crates) {
+        let _ = std::fs::remove_file(stamp_file(home, crates));
         return Err(error.context(format!(
             "the new kernel cannot run a cell (sources: {})",
             library.display()
@@ -78,12 +92,12 @@ pub fn prepare(home: &Home, course: &Path) -> Result<()> {
     Ok(())
 }
 
-fn stamp_file(home: &Home) -> PathBuf {
-    home.root().join("prepared")
+fn stamp_file(home: &Home, crates: Crates) -> PathBuf {
+    home.root().join(format!("prepared{}", crates.suffix()))
 }
 
 /// What the compiled crates depend on: compiler, kernel, locked versions and the sources of our own crates.
-fn stamp_of(home: &Home) -> Result<String> {
+fn stamp_of(home: &Home, crates: Crates) -> Result<String> {
     let mut hash = Sha256::new();
     hash.update(EVCXR_VERSION);
     hash.update(rustc_version()?);
@@ -93,7 +107,7 @@ fn stamp_of(home: &Home) -> Result<String> {
     hash.update(home.repository().display().to_string());
     let root = home.repository();
     let mut files = vec![root.join("Cargo.lock"), root.join("data/datasets.toml")];
-    for folder in ["kindling", "kindling-fetch", "kindling-progress"] {
+    for folder in crates.sources() {
         let folder = root.join("crates").join(folder);
         files.push(folder.join("Cargo.toml"));
         collect(&folder.join("src"), &mut files)?;
@@ -138,6 +152,9 @@ fn lock(home: &Home) -> Result<std::fs::File> {
     let path = home.root().join("lock");
     let file =
         std::fs::File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    if let Err(std::fs::TryLockError::WouldBlock) = file.try_lock() {
+        eprintln!("Waiting for another `cargo course` that prepares the kernel …");
+    }
     file.lock()
         .with_context(|| format!("cannot lock {}", path.display()))?;
     Ok(file)
@@ -159,12 +176,24 @@ fn install_course(home: &Home, course: &Path) -> Result<()> {
     Ok(())
 }
 
-fn write_kernelspec(home: &Home) -> Result<()> {
-    let folder = home.jupyter().join("kernels/kindling");
+fn write_kernelspec(home: &Home, crates: Crates) -> Result<()> {
+    let (name, shown) = crates.kernel();
+    let folder = home.jupyter().join("kernels").join(name);
     std::fs::create_dir_all(&folder)?;
+    let course = home.course().display().to_string();
+    let mut command = vec![
+        &course,
+        "kernel",
+        "front",
+        "--connection-file",
+        "{connection_file}",
+    ];
+    if let Some(extra) = crates.extra() {
+        command.extend(["--crates", extra]);
+    }
     let specification = json!({
-        "argv": [home.course(), "kernel", "front", "--connection-file", "{connection_file}"],
-        "display_name": "Rust (Kindling)",
+        "argv": command,
+        "display_name": shown,
         "language": "rust",
         "interrupt_mode": "message",
         "env": { "KINDLING_HOME": home.root(), "KINDLING_REPOSITORY": home.repository() },
@@ -208,31 +237,31 @@ fn install_evcxr(home: &Home) -> Result<()> {
     Ok(())
 }
 
-/// Tells evcxr which crates each kernel starts with.
+/// Tells evcxr which crates a kernel starts with.
 ///
 /// evcxr has a place for them, `[dependencies]`, but adds those only after it has loaded the project without them and
 /// compiled a first cell: everything is done twice. What it copies into its manifest from the start is the optimisation
 /// level, so the crates follow that; the rest of evcxr's own profile then falls into a table that cargo ignores.
-fn write_configuration(home: &Home) -> Result<()> {
-    std::fs::create_dir_all(home.config())?;
+fn write_configuration(home: &Home, crates: Crates) -> Result<()> {
+    std::fs::create_dir_all(home.config(crates))?;
     let text = format!(
         "[evcxr]\noffline_mode = true\nprelude = '''{PRELUDE}'''\nopt_level = '''\n{}'''\n",
-        level_and_crates(home)?
+        level_and_crates(home, crates)?
     );
-    std::fs::write(home.config().join("evcxr.toml"), text)?;
+    std::fs::write(home.config(crates).join("evcxr.toml"), text)?;
     Ok(())
 }
 
-fn level_and_crates(home: &Home) -> Result<String> {
+fn level_and_crates(home: &Home, crates: Crates) -> Result<String> {
     Ok(format!(
         "1\n\n[target.'cfg(all())'.dependencies]\n{}\n[package.metadata.evcxr]",
-        crates(home)?
+        requirements(home, crates)?
     ))
 }
 
-fn crates(home: &Home) -> Result<String> {
+fn requirements(home: &Home, crates: Crates) -> Result<String> {
     let mut text = String::new();
-    for name in CRATES {
+    for name in crates.names() {
         text.push_str(&format!("{name} = {}\n", requirement(home, name)?));
     }
     Ok(text)
@@ -270,8 +299,16 @@ pub fn locked_version(home: &Home, name: &str) -> Result<String> {
 ///
 /// The template is a workspace of two: `cells`, where evcxr works, and `preload`, which asks for the same crates so that
 /// they stay in `Cargo.lock` in the course's own versions whatever evcxr writes.
-fn compile_crates(home: &Home) -> Result<()> {
-    let folder = home.template();
+fn compile_crates(home: &Home, crates: Crates) -> Result<()> {
+    let folder = home.template(crates);
+    if crates != Crates::Course && !folder.exists() {
+        // Candle need not be compiled again. Under another name first: half a copy must not be taken for a whole one.
+        let unfinished = folder.with_extension("part");
+        let _ = std::fs::remove_dir_all(&unfinished);
+        spawn::copy_tree(&home.template(Crates::Course), &unfinished)
+            .and_then(|()| std::fs::rename(&unfinished, &folder))
+            .with_context(|| format!("cannot write {}", folder.display()))?;
+    }
     let (cells, preload) = (folder.join("cells"), folder.join("preload"));
     for member in [&cells, &preload] {
         std::fs::create_dir_all(member.join("src"))?;
@@ -283,7 +320,7 @@ fn compile_crates(home: &Home) -> Result<()> {
     let package = |name: &str| {
         format!("[package]\nname = \"{name}\"\nversion = \"1.0.0\"\nedition = \"2024\"\n\n")
     };
-    let dependencies = format!("[dependencies]\n{}", crates(home)?);
+    let dependencies = format!("[dependencies]\n{}", requirements(home, crates)?);
     write_if_changed(
         &preload.join("Cargo.toml"),
         &format!("{}{dependencies}", package("preload")),
@@ -310,12 +347,13 @@ fn compile_crates(home: &Home) -> Result<()> {
         .env("CARGO_TARGET_DIR", cells.join("target"))
         .env("CARGO_BUILD_BUILD_DIR", cells.join("target"))
         .env("RUSTFLAGS", flags);
-    follow(
-        command,
-        "Compiling Candle and the course's crate for the kernel",
-        total,
-        &|line| line.contains("\"reason\":\"compiler-artifact\""),
-    )
+    let what = match crates.extra() {
+        None => "Compiling Candle and the course's crate for the kernel".to_owned(),
+        Some(extra) => format!("Compiling {extra} for the pages that use it"),
+    };
+    follow(command, &what, total, &|line| {
+        line.contains("\"reason\":\"compiler-artifact\"")
+    })
 }
 
 /// Cargo takes a file that was written again for one that was changed.
@@ -438,10 +476,10 @@ fn network_advice(what: &str, output: &str) -> String {
 }
 
 /// Starts the kernel once: it warms the caches of the disk and shows that a cell runs.
-fn try_one_cell(home: &Home) -> Result<()> {
+fn try_one_cell(home: &Home, crates: Crates) -> Result<()> {
     let home = home.clone();
     let check = async move {
-        let mut session = Session::start(&home).await?;
+        let mut session = Session::start_with(&home, crates).await?;
         let mut seen = String::new();
         let code = "println!(\"{}\", candle_core::Tensor::ones(3, candle_core::DType::F32, &candle_core::Device::Cpu)?.sum_all()?);";
         session

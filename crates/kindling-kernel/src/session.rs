@@ -1,8 +1,8 @@
 //! A conversation with one kernel: run a cell, stop it, end it.
 
-use crate::Home;
 use crate::fold::Fold;
 use crate::spawn::Evcxr;
+use crate::{Crates, Home};
 use anyhow::{Context, Result, anyhow, bail};
 use jupyter_protocol::{
     ExecuteRequest, ExecutionState, InterruptRequest, JupyterMessage, JupyterMessageContent,
@@ -63,9 +63,14 @@ impl Stopper {
 }
 
 impl Session {
-    /// Starts a kernel and waits until it can run a cell.
+    /// Starts a kernel and waits until it can run a cell of a page that asks for no crate of its own.
     pub async fn start(home: &Home) -> Result<Self> {
-        Self::connect(Evcxr::start(home).await?).await
+        Self::start_with(home, Crates::Course).await
+    }
+
+    /// Starts a kernel with these crates and waits until it can run a cell.
+    pub async fn start_with(home: &Home, crates: Crates) -> Result<Self> {
+        Self::connect(Evcxr::start(home, crates).await?).await
     }
 
     /// Starts a kernel as evcxr comes: no crates, no warmth.

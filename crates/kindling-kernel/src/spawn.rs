@@ -1,6 +1,6 @@
 //! Starts evcxr_jupyter in a folder of its own.
 
-use crate::{Home, sources};
+use crate::{Crates, Home, sources};
 use anyhow::{Context, Result, bail};
 use jupyter_protocol::{ConnectionInfo, connection_info::Transport};
 use std::ffi::OsString;
@@ -72,15 +72,18 @@ impl Folder {
 }
 
 impl Evcxr {
-    /// Starts a kernel with the crates that [`crate::prepare`] compiled.
-    pub async fn start(home: &Home) -> Result<Self> {
-        if !crate::is_prepared(home) {
-            bail!("the kernel is not prepared; run `cargo course kernel prepare`");
+    /// Starts a kernel with the crates that [`crate::prepare_for`] compiled.
+    pub async fn start(home: &Home, crates: Crates) -> Result<Self> {
+        if !crate::is_prepared_for(home, crates) {
+            let with = crates
+                .extra()
+                .map_or(String::new(), |extra| format!(" with {extra}"));
+            bail!("the kernel{with} is not prepared; run `cargo course kernel prepare`");
         }
         clean_up(home);
-        let folder = copy_template(home)?;
+        let folder = copy_template(home, crates)?;
         let mut environment = vec![
-            ("EVCXR_CONFIG_DIR".into(), home.config().into()),
+            ("EVCXR_CONFIG_DIR".into(), home.config(crates).into()),
             ("EVCXR_TMPDIR".into(), folder.0.join("cells").into()),
             ("KINDLING_KERNEL".into(), "1".into()),
             ("KINDLING_STOP_FILE".into(), folder.stop_file().into()),
@@ -244,19 +247,20 @@ fn new_folder(home: &Home) -> Result<Folder> {
 
 /// A copy of the template: compiled crates as hard links, because nothing writes to them; what cargo
 /// rewrites as copies.
-fn copy_template(home: &Home) -> Result<Folder> {
+fn copy_template(home: &Home, crates: Crates) -> Result<Folder> {
     let folder = new_folder(home)?;
-    copy_tree(&home.template(), &folder.0).with_context(|| {
+    let template = home.template(crates);
+    copy_tree(&template, &folder.0).with_context(|| {
         format!(
             "cannot copy {} to {}",
-            home.template().display(),
+            template.display(),
             folder.0.display()
         )
     })?;
     Ok(folder)
 }
 
-fn copy_tree(from: &Path, to: &Path) -> std::io::Result<()> {
+pub(crate) fn copy_tree(from: &Path, to: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(to)?;
     for entry in std::fs::read_dir(from)? {
         let entry = entry?;

@@ -24,13 +24,18 @@ pub struct FrontMatter {
     pub download: Option<String>,
     /// What the cells compute on, such as `CPU`.
     pub device: Option<String>,
+    /// The crate that the cells use besides those of every page, one of [`EXTRA_CRATES`].
+    pub crates: Option<String>,
     /// Lesson or outline.
     pub status: Status,
     /// How many lines the block takes, its two `---` lines included; 0 when there is none.
     pub lines: usize,
 }
 
-const KEYS: &str = "minutes, memory, download, device, status";
+const KEYS: &str = "minutes, memory, download, device, crates, status";
+
+/// The crates that a page has to ask for, because all that they need is compiled and read for it alone.
+pub const EXTRA_CRATES: [&str; 1] = ["kindling-tables"];
 
 impl FrontMatter {
     /// Reads the block at the top of `source`; `path` is named in errors.
@@ -77,6 +82,13 @@ impl FrontMatter {
             "memory" => self.memory = Some(value.to_owned()),
             "download" => self.download = Some(value.to_owned()),
             "device" => self.device = Some(value.to_owned()),
+            "crates" if EXTRA_CRATES.contains(&value) => self.crates = Some(value.to_owned()),
+            "crates" => {
+                return Err(format!(
+                    "`crates` names what the cells use besides candle_core, candle_nn and kindling: expected {}, found `{value}`",
+                    EXTRA_CRATES.map(|name| format!("`{name}`")).join(" or ")
+                ));
+            }
             "status" => {
                 self.status = match value {
                     "complete" => Status::Complete,
@@ -95,5 +107,36 @@ impl FrontMatter {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(lines: &str) -> Result<FrontMatter, String> {
+        let page = format!("---\nminutes: 5\n{lines}\nstatus: complete\n---\n# T\n");
+        FrontMatter::parse(Path::new("book/src/a.md"), &page).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_page_names_the_crate_that_it_needs() {
+        assert_eq!(parse("").unwrap().crates, None);
+        assert_eq!(
+            parse("crates: kindling-tables").unwrap().crates.as_deref(),
+            Some("kindling-tables")
+        );
+    }
+
+    #[test]
+    fn another_crate_is_an_error_with_page_and_line() {
+        for wrong in ["serde", "", "kindling-tables, serde"] {
+            let error = parse(&format!("crates: {wrong}")).unwrap_err();
+            let wanted = format!("expected `kindling-tables`, found `{wrong}`");
+            assert!(
+                error.starts_with("book/src/a.md:3: `crates` names") && error.ends_with(&wanted),
+                "{error}"
+            );
+        }
     }
 }

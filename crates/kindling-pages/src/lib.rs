@@ -18,7 +18,7 @@ pub use book::Book;
 pub use cell::{Cell, CellKind, OTHER_FENCES, Tags};
 pub use doctest::{Doctest, doctests, module_name};
 pub use error::PageError;
-pub use front_matter::{FrontMatter, Status};
+pub use front_matter::{EXTRA_CRATES, FrontMatter, Status};
 pub use include::{Resolved, resolve_includes};
 pub use notebook::{
     cell_metadata, fingerprint, mark_run, notebook, notebook_path, outputs, outputs_of,

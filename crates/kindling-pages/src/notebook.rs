@@ -37,7 +37,7 @@ pub fn notebook(
     }
     writer.end_prose(page)?;
     let mut notebook = v4::Notebook {
-        metadata: metadata(),
+        metadata: metadata(page),
         nbformat: 4,
         nbformat_minor: 5,
         cells: writer.cells,
@@ -66,8 +66,8 @@ fn mark(notebook: &mut v4::Notebook, fingerprint: &str) {
         .insert("kindling".to_owned(), note);
 }
 
-/// A number for all that the outputs of a page depend on: the code of its cells, which of them fail, and the
-/// version of the course's crate.
+/// A number for all that the outputs of a page depend on: the code of its cells, which of them fail, the crate that
+/// the page asks for, and the version of the course's crates.
 pub fn fingerprint(page: &Page) -> String {
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325; // FNV-1a: short, and the same everywhere
     let mut feed = |text: &str| {
@@ -76,6 +76,7 @@ pub fn fingerprint(page: &Page) -> String {
         }
     };
     feed(env!("CARGO_PKG_VERSION"));
+    page.front.crates.iter().for_each(|name| feed(name));
     for cell in page.cells().filter(|cell| cell.in_notebook()) {
         feed(if cell.must_fail() { "fails" } else { "runs" });
         feed(cell.source.trim_end());
@@ -342,10 +343,19 @@ fn to_source(page: &Page, file: &str) -> String {
     format!("{up}book/src/{}", parts.join("/"))
 }
 
-fn metadata() -> v4::Metadata {
+/// The name of the kernel that has the crates of `page`, as Jupyter knows it, and the name that Jupyter shows.
+fn kernel(page: &Page) -> (String, String) {
+    match &page.front.crates {
+        None => ("kindling".to_owned(), "Rust (Kindling)".to_owned()),
+        Some(extra) => (extra.clone(), format!("Rust (Kindling, {extra})")),
+    }
+}
+
+fn metadata(page: &Page) -> v4::Metadata {
+    let (name, display_name) = kernel(page);
     let kernelspec = v4::KernelSpec {
-        display_name: "Rust (Kindling)".to_owned(),
-        name: "kindling".to_owned(),
+        display_name,
+        name,
         language: Some("rust".to_owned()),
         additional: HashMap::new(),
     };
@@ -468,6 +478,24 @@ mod tests {
             fingerprint(&page(&PAGE.replace("See", "Look at")))
         );
         assert!(to_json(&ran).unwrap().contains("outputs_of"));
+    }
+
+    #[test]
+    fn a_page_with_a_crate_of_its_own_has_a_kernel_of_its_own() {
+        let plain = page(PAGE);
+        let tables = page(&PAGE.replace("status", "crates: kindling-tables\nstatus"));
+        let kernel = |page: &Page| {
+            let notebook = notebook(Path::new("/"), page, None).unwrap();
+            let spec = notebook.metadata.kernelspec.unwrap();
+            (spec.name, spec.display_name)
+        };
+        let pair = |name: &str, shown: &str| (name.to_owned(), shown.to_owned());
+        assert_eq!(kernel(&plain), pair("kindling", "Rust (Kindling)"));
+        assert_eq!(
+            kernel(&tables),
+            pair("kindling-tables", "Rust (Kindling, kindling-tables)")
+        );
+        assert_ne!(fingerprint(&plain), fingerprint(&tables));
     }
 
     #[test]
