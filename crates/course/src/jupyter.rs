@@ -43,7 +43,7 @@ pub fn run(args: Args) -> Result<()> {
         println!("{}", python.display());
         return Ok(());
     }
-    crate::kernel::prepare_kernel(&home)?;
+    crate::kernel::prepare_kernel(&home, &crate::kernel::needed(&home))?;
     let runtime = tokio::runtime::Runtime::new()?;
     let result = runtime.block_on(serve(&home, &root, &python, &args));
     runtime.shutdown_timeout(Duration::from_secs(2));
@@ -91,7 +91,9 @@ impl Lab {
             .arg("--LabApp.default_url=/lab/tree/notebooks")
             .arg("--MappingKernelManager.default_kernel_name=kindling")
             .arg("--KernelSpecManager.ensure_native_kernel=False")
+            // Named once for each: the kernel of most pages, and the one of pages that use tables.
             .arg("--KernelSpecManager.allowed_kernelspecs=kindling")
+            .arg("--KernelSpecManager.allowed_kernelspecs=kindling-tables")
             // A kernel that loads for the first time on a slow disk takes longer than Jupyter's minute.
             .arg("--MappingKernelManager.kernel_info_timeout=180")
             .args([

@@ -117,7 +117,13 @@ fn execute_pages(book: &Book, pages: &[&Page], check: bool) -> Result<Vec<anyhow
         return Ok(Vec::new());
     }
     let home = crate::kernel::home()?;
-    crate::kernel::prepare_kernel(&home)?;
+    let mut kernels = Vec::new();
+    for page in pages {
+        kernels.push(crate::kernel::crates_of(page)?);
+    }
+    kernels.sort();
+    kernels.dedup();
+    crate::kernel::prepare_kernel(&home, &kernels)?;
     let runtime = tokio::runtime::Runtime::new()?;
     let run = |page: &&Page| {
         runtime

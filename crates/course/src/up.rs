@@ -253,19 +253,20 @@ async fn keep_kernel(root: PathBuf, shared: Arc<Shared>) {
         );
     }
     // A process of its own, so that ending this one ends the compilers that it started.
-    let prepared = match Helper::start(&["kernel", "prepare"]) {
-        Ok(mut helper) => helper.wait().await,
-        Err(error) => Err(error),
-    };
-    match prepared {
-        Ok(status) if status.success() => {}
-        Ok(_) => {
-            return unavailable(
-                "the kernel could not be prepared (the message is above)".to_owned(),
-            );
-        }
+    let mut helper = match Helper::start(&["kernel", "prepare"]) {
+        Ok(helper) => helper,
         Err(error) => return unavailable(format!("{error:#}")),
+    };
+    if !until_prepared(&mut helper, &home).await {
+        return unavailable("the kernel could not be prepared (the message is above)".to_owned());
     }
+    // It goes on with what few pages need. When that fails, its message is on the screen, and those pages say so, too.
+    let preparing = shared.clone();
+    let mut rest = tokio::task::JoinSet::new(); // ends its task when it is dropped
+    rest.spawn(async move {
+        let _ = helper.wait().await;
+        preparing.preparing.send_replace(false);
+    });
     let pool = Arc::new(Pool::keep(&home));
     let mut state = pool.state();
     shared.pool.send_replace(Some(pool));
@@ -284,6 +285,16 @@ async fn keep_kernel(root: PathBuf, shared: Arc<Shared>) {
             return;
         }
     }
+}
+
+/// Waits until the kernel of most pages is prepared; `false` when `helper` ended without it.
+async fn until_prepared(helper: &mut Helper, home: &Home) -> bool {
+    while !kindling_kernel::is_prepared(home) {
+        if tokio::time::timeout(LOOK, helper.wait()).await.is_ok() {
+            return kindling_kernel::is_prepared(home);
+        }
+    }
+    true
 }
 
 /// Builds the book again when a page was saved.

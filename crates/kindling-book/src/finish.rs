@@ -217,9 +217,10 @@ impl Finish<'_> {
         let data = match cell.kind {
             CellKind::Ignore => String::new(),
             _ => format!(
-                " data-page=\"{}\" data-cell=\"{}\"",
+                " data-page=\"{}\" data-cell=\"{}\"{}",
                 escape(&page),
-                escape(&cell.id)
+                escape(&cell.id),
+                self.crates()
             ),
         };
         let id = escape(&cell.id);
@@ -241,6 +242,14 @@ impl Finish<'_> {
             "<div class=\"outputs\" data-pagefind-ignore>{html}</div></div>"
         ));
         Ok(after)
+    }
+
+    /// Which crate the kernel behind the Run buttons needs, for a page that asks for one.
+    fn crates(&self) -> String {
+        match &self.front.crates {
+            None => String::new(),
+            Some(extra) => format!(" data-crates=\"{}\"", escape(extra)),
+        }
     }
 
     fn outputs_html(
@@ -271,6 +280,7 @@ impl Finish<'_> {
                 .map(|minutes| words.minutes.replace("{}", &minutes.to_string())),
         );
         facts.extend(front.device.clone());
+        facts.extend(front.crates.clone());
         facts.extend(needed(&front.memory).map(|memory| words.memory.replace("{}", memory)));
         facts
             .extend(needed(&front.download).map(|download| words.download.replace("{}", download)));

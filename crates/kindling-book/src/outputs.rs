@@ -21,6 +21,8 @@ pub(crate) enum Output {
     Svg(String),
     /// A picture, base64.
     Png(String),
+    /// A table: HTML that [`is_table`] has looked at.
+    Table(String),
 }
 
 /// The stored outputs of one notebook, by cell.
@@ -127,6 +129,10 @@ fn output(value: &Value) -> Option<Output> {
                 Output::Svg(text_of(&data["image/svg+xml"]))
             } else if !data["image/png"].is_null() {
                 Output::Png(text_of(&data["image/png"]).replace('\n', ""))
+            } else if let Some(table) =
+                Some(text_of(&data["text/html"])).filter(|html| is_table(html))
+            {
+                Output::Table(table)
             } else {
                 let text = strip_ansi(&text_of(&data["text/plain"]));
                 if text.trim().is_empty() {
@@ -137,6 +143,20 @@ fn output(value: &Value) -> Option<Output> {
         }
     };
     Some(output)
+}
+
+/// Whether `html` is a table as the course's crate draws it: elements of a table and paragraphs, without attributes.
+///
+/// Other HTML is not shown: it could do anything on a page that may run code.
+fn is_table(html: &str) -> bool {
+    let known = ["table", "thead", "tbody", "tr", "th", "td", "p"];
+    let mut tags = html.split('<');
+    let before = tags.next().unwrap_or_default();
+    let known_tag = |part: &str| {
+        let name = part.split_once('>').map(|(name, _)| name);
+        name.is_some_and(|name| known.contains(&name.strip_prefix('/').unwrap_or(name)))
+    };
+    before.trim().is_empty() && html.contains("<table>") && tags.all(known_tag)
 }
 
 /// Keeps of each line what a terminal would show in the end: what follows its last carriage return.
@@ -192,6 +212,9 @@ pub(crate) fn html(
         match output {
             Output::Text(text) => push_text(&mut html, "output", text),
             Output::Warning(text) => push_text(&mut html, "output output-warning", text),
+            Output::Table(table) => {
+                html.push_str(&format!("<div class=\"output-table\">{table}</div>"));
+            }
             Output::Error(text) => {
                 html.push_str(&format!(
                     "<div class=\"output-error\" role=\"note\" aria-label=\"{}\">",
@@ -259,6 +282,30 @@ mod tests {
         let value =
             json!({"output_type": "execute_result", "data": {"text/plain": "3"}, "metadata": {}});
         assert_eq!(output(&value), Some(Output::Text("3".to_owned())));
+    }
+
+    #[test]
+    fn a_table_is_shown_and_other_html_is_not() {
+        let display = |html: &str| {
+            let data = json!({"text/html": [html], "text/plain": "as text"});
+            output(&json!({"output_type": "display_data", "data": data, "metadata": {}}))
+        };
+        let table = "<table>\n<tr><th>a &lt; b</th></tr>\n</table>\n<p>… and 2 more rows</p>";
+        assert_eq!(display(table), Some(Output::Table(table.to_owned())));
+        for other in [
+            "<table><tr><td><script>alert(1)</script></td></tr></table>",
+            "<table onclick=\"alert(1)\"></table>",
+            "<table><tr><td>a</td></tr></table><img src=x>",
+            "<p>no table</p>",
+            "words <table></table>",
+            "<table",
+        ] {
+            assert_eq!(
+                display(other),
+                Some(Output::Text("as text".to_owned())),
+                "{other}"
+            );
+        }
     }
 
     #[test]

@@ -102,6 +102,7 @@ fn stamp_of(home: &Home, crates: Crates) -> Result<String> {
     hash.update(EVCXR_VERSION);
     hash.update(rustc_version()?);
     hash.update(PROFILE);
+    hash.update(crates.profile());
     hash.update(PRELUDE);
     hash.update("layout 2");
     hash.update(home.repository().display().to_string());
@@ -314,8 +315,10 @@ fn compile_crates(home: &Home, crates: Crates) -> Result<()> {
         std::fs::create_dir_all(member.join("src"))?;
         write_if_changed(&member.join("src/lib.rs"), "")?;
     }
-    let root =
-        format!("[workspace]\nresolver = \"3\"\nmembers = [\"cells\", \"preload\"]\n\n{PROFILE}");
+    let root = format!(
+        "[workspace]\nresolver = \"3\"\nmembers = [\"cells\", \"preload\"]\n\n{PROFILE}{}",
+        crates.profile()
+    );
     write_if_changed(&folder.join("Cargo.toml"), &root)?;
     let package = |name: &str| {
         format!("[package]\nname = \"{name}\"\nversion = \"1.0.0\"\nedition = \"2024\"\n\n")

@@ -12,7 +12,8 @@ pub async fn run_cells(page: &Page, notebook: &mut v4::Notebook, home: &Home) ->
     let started = Instant::now();
     let cells: Vec<&Cell> = page.cells().filter(|cell| cell.in_notebook()).collect();
     let progress = Progress::new(cells.len() as u64, &page.title, "cells");
-    let mut session = Session::start(home).await?;
+    let crates = crate::kernel::crates_of(page)?;
+    let mut session = Session::start_with(home, crates).await?;
     let mut done = 0;
     for cell in &mut notebook.cells {
         let v4::Cell::Code {

@@ -9,7 +9,7 @@ use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use kindling_kernel::{Outcome, Session, Stopper};
+use kindling_kernel::{Crates, Outcome, Session, Stopper};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
@@ -23,6 +23,9 @@ const LARGEST_MESSAGE: usize = 1 << 20;
 pub struct Credentials {
     #[serde(default)]
     token: String,
+    /// The crate that the page uses besides those of every page; empty for none.
+    #[serde(default)]
+    crates: String,
 }
 
 #[derive(Deserialize)]
@@ -47,9 +50,14 @@ pub async fn connect(
         )
             .into_response();
     }
+    let extra = Some(credentials.crates.as_str()).filter(|name| !name.is_empty());
+    let crates = match crate::kernel::known(extra) {
+        Ok(crates) => crates,
+        Err(error) => return (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
+    };
     upgrade
         .max_message_size(LARGEST_MESSAGE)
-        .on_upgrade(|socket| talk(socket, shared))
+        .on_upgrade(move |socket| talk(socket, shared, crates))
 }
 
 /// What a page's worker is told.
@@ -64,14 +72,17 @@ enum Command {
 
 /// How a page stops its worker.
 struct Control {
+    /// What the page's kernel starts with.
+    crates: Crates,
     /// Cells asked for in an earlier epoch are not run.
     epoch: watch::Sender<u64>,
     stopper: Mutex<Option<Stopper>>,
 }
 
-async fn talk(mut socket: WebSocket, shared: Arc<Shared>) {
+async fn talk(mut socket: WebSocket, shared: Arc<Shared>, crates: Crates) {
     let (events, mut outgoing) = mpsc::unbounded_channel::<Value>();
     let control = Arc::new(Control {
+        crates,
         epoch: watch::Sender::new(0),
         stopper: Mutex::new(None),
     });
@@ -257,15 +268,20 @@ impl Worker {
         Ok(outcome)
     }
 
-    /// Takes the warm kernel; while it is prepared or starts, the cell waits.
+    /// Takes the warm kernel, or starts the one that the page needs; while it is prepared or starts, the cell waits.
     async fn claim(&self, cell: &str) -> anyhow::Result<Session> {
         self.tell(json!({"type": "waiting", "cell": cell}));
         let mut status = self.shared.status.subscribe();
         let mut pool = self.shared.pool.subscribe();
+        let mut preparing = self.shared.preparing.subscribe();
         loop {
             let found = pool.borrow_and_update().clone();
+            // What few pages need is compiled last.
             if let Some(pool) = found {
-                return pool.take().await;
+                if self.control.crates != Crates::Course {
+                    preparing.wait_for(|preparing| !preparing).await?;
+                }
+                return pool.take(self.control.crates).await;
             }
             let unavailable = {
                 let status = status.borrow_and_update();

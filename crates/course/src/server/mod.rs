@@ -27,6 +27,8 @@ pub struct Shared {
     pub token: String,
     /// How far the kernel is.
     pub status: watch::Sender<Status>,
+    /// Whether something is still being compiled for kernels.
+    pub preparing: watch::Sender<bool>,
     /// The warm kernel, once there is one.
     pub pool: watch::Sender<Option<Arc<Pool>>>,
     /// News for every open page.
@@ -82,6 +84,7 @@ impl Shared {
             book,
             token: token()?,
             status: watch::Sender::new(Status::new("preparing", "")),
+            preparing: watch::Sender::new(true),
             pool: watch::Sender::new(None),
             notices: broadcast::Sender::new(16),
             closing: watch::Sender::new(false),
