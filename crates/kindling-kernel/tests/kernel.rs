@@ -3,7 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use kindling_kernel::{Home, Outcome, Pool, PoolState, Session, Stopper, is_prepared, settle};
+use kindling_kernel::{
+    Crates, Home, Outcome, Pool, PoolState, Session, Stopper, is_prepared, settle,
+};
 use nbformat::v4::Output;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -141,7 +143,7 @@ async fn a_warm_kernel_runs_its_first_cell_at_once_and_leaves_nothing_behind() {
         .wait_for(|state| *state != PoolState::Warming)
         .await
         .unwrap();
-    let mut session = pool.take().await.unwrap();
+    let mut session = pool.take(Crates::Course).await.unwrap();
     let (outcome, _) = run(
         &mut session,
         "let x = candle_core::Tensor::new(&[1f32], &candle_core::Device::Cpu)?;",
