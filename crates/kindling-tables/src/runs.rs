@@ -19,10 +19,10 @@ struct Epoch {
     epoch: u64,
     /// How long the epoch took.
     seconds: f64,
-    /// Mean loss over the training set, while it was trained on.
-    loss: f64,
+    /// Mean loss over the training set, while it was trained on; null in the log where it was no number any more.
+    loss: Option<f64>,
     /// Share of right answers on the training set.
-    accuracy: f64,
+    accuracy: Option<f64>,
     /// The same on examples that it was not trained on.
     validation_loss: Option<f64>,
     /// The same on examples that it was not trained on.
@@ -264,6 +264,17 @@ mod tests {
             "{error}"
         );
         assert!(error.contains("missing field `epoch`"), "{error}");
+    }
+
+    #[test]
+    fn a_loss_that_was_no_number_is_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.jsonl");
+        let line = r#"{"model": "a", "seed": 1, "epoch": 1, "seconds": 2.0, "loss": null, "accuracy": 0.1, "validation_loss": null, "validation_accuracy": 0.1, "parameters": 9}"#;
+        std::fs::write(&file, line).unwrap();
+        let runs = read(&file).unwrap();
+        assert_eq!(numbers(&runs, "loss"), [None]);
+        assert_eq!(numbers(&runs, "accuracy"), [Some(0.1)]);
     }
 
     #[test]
