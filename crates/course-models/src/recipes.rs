@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use candle_core::Var;
 use kindling::{
     data::{Examples, Loader},
-    models::{Mlp, MlpConfig, Model},
+    models::{Mlp, MlpConfig, Model, NormCnn, NormCnnConfig},
     optim::{Adam, Optimizer, Schedule},
 };
 
@@ -50,6 +50,20 @@ pub const RECIPES: &[Recipe] = &[
         clip_norm: None,
         label_smoothing: 0.0,
         model: |seed| Ok(Box::new(Mlp::new(&MlpConfig::default(), seed)?)),
+        loader: |training, batch_size, seed| Box::new(Shuffled::new(training, batch_size, seed)),
+        optimizer: |parameters, rate| Ok(Box::new(Adam::new(parameters, rate)?)),
+    },
+    // Two stages of normalised convolutions; the learning rate rises and falls once.
+    Recipe {
+        name: "mnist-cnn",
+        pictures: Pictures::Digits,
+        epochs: 10,
+        batch_size: 128,
+        learning_rate: 0.005,
+        schedule: |_| Schedule::ONE_CYCLE,
+        clip_norm: None,
+        label_smoothing: 0.05,
+        model: |seed| Ok(Box::new(NormCnn::new(&NormCnnConfig::default(), seed)?)),
         loader: |training, batch_size, seed| Box::new(Shuffled::new(training, batch_size, seed)),
         optimizer: |parameters, rate| Ok(Box::new(Adam::new(parameters, rate)?)),
     },

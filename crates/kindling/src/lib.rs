@@ -1,14 +1,16 @@
 //! The support crate of the Kindling course: what Candle lacks, small enough to read.
 //!
 //! Lessons use [`candle_core::Tensor`] directly; this crate adds what they need around it:
-//! data sets and mini-batches ([`data`]), optimisers ([`optim`]), whole models ([`models`]), the training loop ([`train`]),
-//! measures ([`metrics`]) and figures ([`plot`]). Its public types own their data and can be named, so a value made in
+//! data sets and mini-batches ([`data`]), fast operations with their backward passes ([`ops`]), layers ([`nn`]), whole models
+//! ([`models`]), optimisers ([`optim`]), the training loop ([`train`]), measures ([`metrics`]) and figures ([`plot`]). Its public types own their data and can be named, so a value made in
 //! one notebook cell can be used in the next.
 
 pub mod data;
 mod error;
 pub mod metrics;
 pub mod models;
+pub mod nn;
+pub mod ops;
 pub mod optim;
 pub mod plot;
 pub mod train;

@@ -2,10 +2,10 @@
 //!
 //! Left out: more layers, dropout and other activations.
 
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{Tensor, Var};
 
 use super::Model;
-use crate::{Error, Result, data::Random};
+use crate::{Error, Result, data::Random, nn::Dense};
 
 // ANCHOR: config
 /// The sizes of an [`Mlp`]; by default those for MNIST.
@@ -29,32 +29,6 @@ impl Default for MlpConfig {
     }
 }
 // ANCHOR_END: config
-
-// ANCHOR: dense
-/// A fully connected layer: `z = W x + b`, for each example of a batch.
-#[derive(Debug, Clone)]
-pub struct Dense {
-    /// `(outputs, inputs)`, one unit a row.
-    pub weight: Var,
-    /// `(outputs)`.
-    pub bias: Var,
-}
-
-impl Dense {
-    /// Weights drawn evenly from ±√(6 / (inputs + outputs)) (Glorot and Bengio, 2010), biases zero.
-    pub fn new(inputs: usize, outputs: usize, random: &mut Random) -> Result<Self> {
-        let limit = (6.0 / (inputs + outputs) as f64).sqrt();
-        let weight = Var::from_tensor(&random.uniform((outputs, inputs), -limit, limit)?)?;
-        let bias = Var::zeros(outputs, DType::F32, &Device::Cpu)?;
-        Ok(Self { weight, bias })
-    }
-
-    /// From `(batch, inputs)` to `(batch, outputs)`.
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(x.matmul(&self.weight.t()?)?.broadcast_add(&self.bias)?) // (batch, outputs)
-    }
-}
-// ANCHOR_END: dense
 
 // ANCHOR: mlp
 /// Flatten, [`Dense`], ReLU, [`Dense`].
@@ -81,13 +55,21 @@ impl Model for Mlp {
     fn forward(&self, images: &Tensor) -> Result<Tensor> {
         self.check(images)?;
         let x = images.flatten_from(1)?; // (batch, inputs)
-        let x = self.hidden.forward(&x)?.relu()?; // (batch, hidden)
+        let x = self.hidden.forward_relu(&x)?; // (batch, hidden)
         self.output.forward(&x) // (batch, classes)
     }
 
     fn parameters(&self) -> Vec<Var> {
         let (hidden, output) = (self.hidden.clone(), self.output.clone());
         vec![hidden.weight, hidden.bias, output.weight, output.bias]
+    }
+
+    fn state(&self) -> Vec<(String, Var)> {
+        [self.hidden.state("hidden"), self.output.state("output")].concat()
+    }
+
+    fn name(&self) -> String {
+        "mlp".to_owned()
     }
 }
 // ANCHOR_END: mlp
@@ -108,6 +90,8 @@ impl Mlp {
 
 #[cfg(test)]
 mod tests {
+    use candle_core::{DType, Device};
+
     use super::*;
 
     fn small() -> Mlp {

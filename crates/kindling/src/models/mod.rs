@@ -1,12 +1,19 @@
 //! Whole models, each one file that reads like its lesson.
 
+mod cnn;
 mod mlp;
+mod norm_cnn;
+mod resnet;
 
 use candle_core::{Tensor, Var};
 
-pub use mlp::{Dense, Mlp, MlpConfig};
+pub use crate::nn::Dense;
+pub use cnn::{Cnn, CnnConfig};
+pub use mlp::{Mlp, MlpConfig};
+pub use norm_cnn::{NormCnn, NormCnnConfig};
+pub use resnet::{ResNet, ResNetConfig};
 
-use crate::{Result, data::Random};
+use crate::{Error, Result, data::Random};
 
 /// What the training loop needs to know of a model.
 pub trait Model {
@@ -33,5 +40,25 @@ pub trait Model {
     /// What to call it in a checkpoint and in messages.
     fn name(&self) -> String {
         "model".to_owned()
+    }
+}
+
+/// Images as `(batch, height, width, channels)`; pictures of one channel may come without that dimension, as MNIST's do.
+fn channels_last(
+    images: &Tensor,
+    (height, width, channels): (usize, usize, usize),
+) -> Result<Tensor> {
+    match *images.dims() {
+        [_, rows, columns, depth] if (rows, columns, depth) == (height, width, channels) => {
+            Ok(images.clone())
+        }
+        [_, rows, columns] if (rows, columns, 1) == (height, width, channels) => {
+            Ok(images.unsqueeze(3)?) // (batch, height, width, 1)
+        }
+        _ => Err(Error::Shape {
+            what: "images".to_owned(),
+            expected: format!("(batch, {height}, {width}, {channels})"),
+            found: images.dims().to_vec(),
+        }),
     }
 }

@@ -3,9 +3,8 @@
 use std::fmt;
 
 use candle_core::{D, DType, Tensor};
-use candle_nn::{loss, ops::log_softmax};
 
-use crate::{Error, Result};
+use crate::{Error, Result, ops::cross_entropy};
 
 /// From outputs and targets to a tensor.
 pub(super) type Measure = Box<dyn Fn(&Tensor, &Tensor) -> Result<Tensor>>;
@@ -102,19 +101,4 @@ fn right_answers(outputs: &Tensor, targets: &Tensor) -> Result<Tensor> {
         });
     };
     Ok(answers.eq(&classes)?) // (batch, …)
-}
-
-fn cross_entropy(logits: &Tensor, targets: &Tensor, smoothing: f64) -> Result<Tensor> {
-    if targets.rank() == 1 && smoothing == 0.0 {
-        return Ok(loss::cross_entropy(logits, targets)?);
-    }
-    let classes = logits.dim(D::Minus1)?;
-    let probabilities = if targets.rank() == 1 {
-        candle_nn::encoding::one_hot(targets.clone(), classes, 1_f32, 0_f32)?
-    } else {
-        targets.clone()
-    };
-    let smooth = ((probabilities * (1.0 - smoothing))? + smoothing / classes as f64)?; // (batch, classes)
-    let likelihood = (log_softmax(logits, D::Minus1)? * smooth)?.sum(D::Minus1)?; // (batch)
-    Ok(likelihood.mean_all()?.neg()?)
 }

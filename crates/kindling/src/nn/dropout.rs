@@ -1,0 +1,55 @@
+//! Dropout: in training some features are left out by chance (Srivastava et al., 2014).
+
+use candle_core::Tensor;
+
+use crate::{Error, Result, data::Random};
+
+/// Sets each number to zero with this probability, and makes the others larger so that their mean stays.
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use kindling::{data::Random, nn::Dropout};
+/// let features = Tensor::ones((1, 1000), DType::F32, &Device::Cpu)?;
+/// let dropped = Dropout::new(0.5)?.forward_training(&features, &mut Random::new(0))?;
+/// let mean = dropped.mean_all()?.to_scalar::<f32>()?;
+/// assert!((mean - 1.0).abs() < 0.1, "half are 0, half are 2");
+/// # Ok::<(), kindling::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Dropout {
+    probability: f64,
+}
+
+impl Dropout {
+    /// Fails unless `probability` lies in `0..1`.
+    pub fn new(probability: f64) -> Result<Self> {
+        if (0.0..1.0).contains(&probability) {
+            return Ok(Self { probability });
+        }
+        Err(Error::Argument(format!(
+            "dropout: expected a probability from 0 up to, but not including, 1, found {probability}"
+        )))
+    }
+
+    /// Only while training; in use nothing is left out, so there is nothing to call.
+    pub fn forward_training(&self, features: &Tensor, random: &mut Random) -> Result<Tensor> {
+        if self.probability == 0.0 {
+            return Ok(features.clone());
+        }
+        let kept = (1.0 / (1.0 - self.probability)) as f32;
+        let mask: Vec<f32> = (0..features.elem_count())
+            .map(|_| {
+                if random.next_f64() < self.probability {
+                    0.0
+                } else {
+                    kept
+                }
+            })
+            .collect();
+        let mask = Tensor::from_vec(mask, features.shape(), &candle_core::Device::Cpu)?;
+        let mask = mask
+            .to_device(features.device())?
+            .to_dtype(features.dtype())?;
+        Ok((features * mask)?)
+    }
+}

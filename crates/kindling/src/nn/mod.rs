@@ -1,0 +1,42 @@
+//! Layers that Candle lacks, or that it is slow to train, each in a file of its own.
+//!
+//! A layer owns its parameters as [`Var`](candle_core::Var)s, has a `forward`, and names its state for checkpoints. Images are
+//! `(batch, height, width, channels)`.
+
+mod batch_norm;
+mod convolution;
+mod dense;
+mod dropout;
+mod residual;
+mod separable;
+
+pub use batch_norm::BatchNorm;
+pub use convolution::{Convolution, ConvolutionNorm};
+pub use dense::Dense;
+pub use dropout::Dropout;
+pub use residual::Residual;
+pub use separable::Separable;
+
+use candle_core::{Tensor, Var};
+
+use crate::{Error, Result};
+
+/// The mean of each channel over the whole image: `(batch, height, width, channels)` becomes `(batch, channels)` (Lin, Chen and Yan, 2014).
+pub fn global_average_pool(images: &Tensor) -> Result<Tensor> {
+    if images.rank() != 4 {
+        return Err(Error::Shape {
+            what: "images".to_owned(),
+            expected: "(batch, height, width, channels)".to_owned(),
+            found: images.dims().to_vec(),
+        });
+    }
+    Ok(images.mean((1, 2))?) // (batch, channels)
+}
+
+/// The tensors of a state that are trained: all but running statistics.
+pub(crate) fn trained(state: Vec<(String, Var)>) -> Vec<Var> {
+    let trained = state
+        .into_iter()
+        .filter(|(name, _)| !name.contains(".running_"));
+    trained.map(|(_, parameter)| parameter).collect()
+}

@@ -1,0 +1,30 @@
+//! Operations that Candle lacks or does slowly when it trains on a processor, each with its own backward pass.
+//!
+//! All are channels-last: images are `(batch, height, width, channels)`, because then a processor reads and writes whole vectors
+//! of channels that lie side by side. On CPUs and for `f32` they run the loops in [`tile`](self); on other devices and number
+//! types they fall back to stock Candle, with the same results.
+
+mod add_relu;
+mod batch_norm;
+mod bias_relu;
+mod conv2d;
+mod conv_relu_pool;
+mod convolution;
+mod cross_entropy;
+mod depthwise;
+mod geometry;
+mod linear;
+mod pooling;
+mod tile;
+mod values;
+mod vectorized;
+
+pub use add_relu::add_relu;
+pub use batch_norm::{Statistics, batch_norm};
+pub use bias_relu::bias_relu;
+pub use conv_relu_pool::conv_relu_pool;
+pub use conv2d::conv2d;
+pub use cross_entropy::{cross_entropy, one_hot};
+pub use geometry::Conv2dConfig;
+pub use linear::{linear, linear_relu};
+pub use pooling::max_pool2d;
