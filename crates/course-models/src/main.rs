@@ -1,5 +1,6 @@
 //! The commands that compute: `cargo course train`, `eval` and `predict` run this program, compiled with optimisation.
 
+mod bench;
 mod data;
 mod eval;
 mod photo;
@@ -33,6 +34,9 @@ enum Command {
     Eval(eval::Args),
     /// Use a trained model
     Predict(predict::Args),
+    /// Time a training step beside stock Candle, PyTorch and Keras
+    #[command(name = "bench-train")]
+    BenchTrain(bench::Args),
 }
 
 fn main() -> ExitCode {
@@ -40,6 +44,7 @@ fn main() -> ExitCode {
         Command::Train(args) => train::run(args),
         Command::Eval(args) => eval::run(args),
         Command::Predict(args) => predict::run(args),
+        Command::BenchTrain(args) => bench::run(args),
     };
     match done {
         Ok(code) => code,

@@ -21,12 +21,15 @@ enum What {
         #[arg(long)]
         json: bool,
     },
+    /// How long a training step takes: ours beside stock Candle, PyTorch and Keras
+    Train(crate::models::Args),
 }
 
 /// Runs `course bench`.
 pub fn run(args: Args) -> Result<()> {
     match args.what {
         What::Kernel { json } => kernel(json),
+        What::Train(args) => crate::models::run("bench-train", &args),
     }
 }
 
