@@ -40,12 +40,36 @@ pub struct Dataset {
 pub struct DataFile {
     /// The file's name.
     pub name: String,
+    /// What the file is called at its public address, where that differs.
+    pub published_as: Option<String>,
     /// About how many bytes are downloaded; hosts compress differently.
     pub bytes: u64,
-    /// Exactly how many bytes there are once decompressed.
-    pub unpacked_bytes: u64,
+    /// Exactly how many bytes there are once decompressed; given together with `sha256`.
+    pub unpacked_bytes: Option<u64>,
     /// The SHA-256 of the decompressed bytes, in hexadecimal.
-    pub sha256: String,
+    pub sha256: Option<String>,
+    /// The MD5 of the file as it is published, for the sets whose authors state nothing else.
+    pub md5: Option<String>,
+}
+
+/// How to know that a file is the one it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Checksum<'a> {
+    /// So many decompressed bytes, which have this SHA-256.
+    Content(u64, &'a str),
+    /// The file itself has this MD5.
+    Published(&'a str),
+}
+
+impl DataFile {
+    /// The checksum that the manifest states; [`Manifest::parse`] makes sure that it is exactly one.
+    pub(crate) fn checksum(&self) -> Option<Checksum<'_>> {
+        match (self.unpacked_bytes, &self.sha256, &self.md5) {
+            (Some(bytes), Some(sha256), None) => Some(Checksum::Content(bytes, sha256)),
+            (None, None, Some(md5)) => Some(Checksum::Published(md5)),
+            _ => None,
+        }
+    }
 }
 
 impl Manifest {
@@ -112,15 +136,19 @@ impl Dataset {
                     "{place}: a name is a plain file name"
                 )));
             }
-            if file.sha256.len() != 64
-                || !file
-                    .sha256
-                    .bytes()
-                    .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-            {
+            let (kind, digits, found) = match file.checksum() {
+                Some(Checksum::Content(_, sha256)) => ("sha256", 64, sha256),
+                Some(Checksum::Published(md5)) => ("md5", 32, md5),
+                None => {
+                    return Err(Error::Manifest(format!(
+                        "{place}: expected unpacked_bytes and sha256, or md5 alone"
+                    )));
+                }
+            };
+            let is_digit = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+            if found.len() != digits || !found.bytes().all(is_digit) {
                 return Err(Error::Manifest(format!(
-                    "{place}: sha256 needs 64 hexadecimal digits, found {:?}",
-                    file.sha256
+                    "{place}: {kind} needs {digits} hexadecimal digits, found {found:?}"
                 )));
             }
         }
@@ -169,5 +197,6 @@ mod tests {
         assert!(broken("ba891046", "xyz").contains("mnist/train-images-idx3-ubyte.gz: sha256"));
         assert!(broken("\"train-images", "\"../train-images").contains("plain file name"));
         assert!(broken("licence", "license").contains("license"));
+        assert!(broken("unpacked_bytes = 47_040_016", "").contains("or md5 alone"));
     }
 }

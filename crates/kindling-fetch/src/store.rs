@@ -90,6 +90,19 @@ impl Store {
         self.cache.join(&dataset.name).join(&file.name)
     }
 
+    /// The folder in which the cache keeps what belongs to this data set.
+    #[must_use]
+    pub fn folder(&self, name: &str) -> PathBuf {
+        self.cache.join(name)
+    }
+
+    /// The mirror's folder of this name, for sets of many small files that the mirror holds unpacked.
+    #[must_use]
+    pub fn mirrored_folder(&self, name: &str) -> Option<PathBuf> {
+        let folder = self.mirror.as_ref()?.join(name);
+        folder.is_dir().then_some(folder)
+    }
+
     /// The file if it is on this machine: nothing is fetched or changed. Damaged files are errors.
     pub fn look(&self, dataset: &Dataset, file: &DataFile) -> Result<Option<Found>> {
         let mut problems = Vec::new();
@@ -201,7 +214,11 @@ impl Store {
             None => dataset.urls.clone(),
         };
         for url in urls {
-            match download(&format!("{url}/{}", file.name), &path, file) {
+            let name = match &self.download_base {
+                Some(_) => &file.name,
+                None => file.published_as.as_ref().unwrap_or(&file.name),
+            };
+            match download(&format!("{url}/{name}"), &path, file) {
                 Err(problem) if !matches!(problem, Error::DiskFull { .. }) => {
                     problems.push(problem)
                 }

@@ -3,46 +3,82 @@
 use std::{fmt::Write, fs, io::Read, path::Path};
 
 use flate2::read::MultiGzDecoder;
+use md5::Md5;
 use sha2::{Digest, Sha256};
 
-use crate::{DataFile, Error, Result};
+use crate::{DataFile, Error, Result, manifest::Checksum};
 
 /// The decompressed bytes of the file at `path`, if they are the expected ones.
+pub(crate) fn unpack(path: &Path, expected: &DataFile) -> Result<Vec<u8>> {
+    let damaged = |problem: String| Error::Damaged {
+        path: path.to_owned(),
+        problem: format!("damaged: {problem}"),
+    };
+    let file = fs::File::open(path).map_err(|source| Error::file(path, source, expected))?;
+    match expected.checksum() {
+        Some(Checksum::Content(bytes, sha256)) => {
+            content(file, expected, bytes, sha256).map_err(damaged)
+        }
+        Some(Checksum::Published(md5)) => published(file, expected, md5).map_err(damaged),
+        None => Err(Error::Manifest(format!("{}: no checksum", expected.name))),
+    }
+}
+
+/// Decompresses, then compares the content: hosts compress differently.
 ///
 /// Memory is set by the manifest and not by what the file says about itself: reading stops one byte after the
 /// expected size.
-pub(crate) fn unpack(path: &Path, expected: &DataFile) -> Result<Vec<u8>> {
-    let file = fs::File::open(path).map_err(|source| Error::file(path, source, expected))?;
+fn content(
+    file: fs::File,
+    expected: &DataFile,
+    size: u64,
+    sha256: &str,
+) -> std::result::Result<Vec<u8>, String> {
     let reader: Box<dyn Read> = if expected.name.ends_with(".gz") {
         Box::new(MultiGzDecoder::new(file))
     } else {
         Box::new(file)
     };
-    let mut bytes = Vec::with_capacity(usize::try_from(expected.unpacked_bytes).unwrap_or(0));
-    let outcome = reader
-        .take(expected.unpacked_bytes.saturating_add(1))
-        .read_to_end(&mut bytes);
-
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
+    let outcome = reader.take(size.saturating_add(1)).read_to_end(&mut bytes);
     let found = hexadecimal(&Sha256::digest(&bytes));
     let problem = match outcome {
-        Err(error) => format!(
-            "damaged: reading stops after {} bytes ({error})",
-            bytes.len()
-        ),
-        Ok(_) if found == expected.sha256 => return Ok(bytes),
-        Ok(_) if bytes.len() as u64 > expected.unpacked_bytes => {
-            "damaged: it is longer than it should be".to_owned()
-        }
-        Ok(_) => format!("damaged: it holds {} bytes", bytes.len()),
+        Err(error) => format!("reading stops after {} bytes ({error})", bytes.len()),
+        Ok(_) if found == sha256 => return Ok(bytes),
+        Ok(_) if bytes.len() as u64 > size => "it is longer than it should be".to_owned(),
+        Ok(_) => format!("it holds {} bytes", bytes.len()),
     };
-    let problem = format!(
-        "{problem}; expected {} bytes with SHA-256 {}, found {found}",
-        expected.unpacked_bytes, expected.sha256
-    );
-    Err(Error::Damaged {
-        path: path.to_owned(),
-        problem,
-    })
+    Err(format!(
+        "{problem}; expected {size} bytes with SHA-256 {sha256}, found {found}"
+    ))
+}
+
+/// Compares the file as it was published, and decompresses it only when it is that very file.
+fn published(
+    file: fs::File,
+    expected: &DataFile,
+    md5: &str,
+) -> std::result::Result<Vec<u8>, String> {
+    let mut packed = Vec::new();
+    let read = file
+        .take(2 * expected.bytes + 65_536)
+        .read_to_end(&mut packed);
+    read.map_err(|error| format!("reading stops after {} bytes ({error})", packed.len()))?;
+    let found = hexadecimal(&Md5::digest(&packed));
+    if found != md5 {
+        return Err(format!(
+            "it holds {} bytes; expected {} bytes with MD5 {md5}, found {found}",
+            packed.len(),
+            expected.bytes
+        ));
+    }
+    if !expected.name.ends_with(".gz") {
+        return Ok(packed);
+    }
+    let mut bytes = Vec::new();
+    let outcome = MultiGzDecoder::new(packed.as_slice()).read_to_end(&mut bytes);
+    outcome.map_err(|error| error.to_string())?;
+    Ok(bytes)
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {

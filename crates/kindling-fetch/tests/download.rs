@@ -150,7 +150,7 @@ fn a_damaged_file_in_the_cache_is_named_and_fetched_again() {
     let note = found.notes.join("\n");
     for part in [
         "data.gz: damaged",
-        &setting.sample.file().sha256,
+        setting.sample.file().sha256.as_deref().unwrap(),
         ", found ",
     ] {
         assert!(note.contains(part), "{part:?} missing in: {note}");

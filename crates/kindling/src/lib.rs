@@ -13,6 +13,7 @@ pub mod nn;
 pub mod ops;
 pub mod optim;
 pub mod plot;
+mod tensor_file;
 pub mod train;
 
 pub use error::{Error, Result};

@@ -11,6 +11,20 @@ use crate::{Error, Result};
 /// How many pictures the built-in generator draws when the real ones are not to be had.
 const BUILTIN: (usize, usize) = (6_000, 1_000);
 
+/// What the ten classes of Fashion-MNIST are called.
+pub const FASHION: [&str; 10] = [
+    "T-shirt",
+    "trouser",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "ankle boot",
+];
+
 /// Handwritten digits: the set on which each network of this course starts.
 #[derive(Debug, Clone)]
 pub struct Mnist {
@@ -52,8 +66,20 @@ impl Mnist {
 
     /// The real MNIST from this store.
     pub fn find(store: &Store) -> Result<Self> {
+        Self::find_named(store, "mnist")
+    }
+
+    /// Fashion-MNIST: as many pictures of the same size, of [clothes](FASHION) instead of digits, and harder.
+    ///
+    /// There is no generator for clothes: where they are not to be had, this fails and says what to do.
+    pub fn fashion() -> Result<Self> {
+        Self::find_named(&Store::from_env(), "fashion-mnist")
+    }
+
+    /// A set in MNIST's format, by its name in the manifest.
+    fn find_named(store: &Store, name: &str) -> Result<Self> {
         let manifest = Manifest::builtin()?;
-        let dataset = manifest.dataset("mnist")?;
+        let dataset = manifest.dataset(name)?;
         let mut source = Source::Cache;
         let mut read = |name: &str| -> Result<Vec<u8>> {
             let found = store.read(dataset, dataset.file(name)?)?;

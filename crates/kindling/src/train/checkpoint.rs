@@ -6,11 +6,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{
-    state::State,
+use super::state::State;
+use crate::{
+    Error, Result,
+    models::Model,
+    optim::Optimizer,
     tensor_file::{TensorFile, failed},
 };
-use crate::{Error, Result, models::Model, optim::Optimizer};
 
 /// The metadata that says what kind of file this is.
 const FORMAT: (&str, &str) = ("format", "kindling checkpoint 1");

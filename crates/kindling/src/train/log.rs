@@ -8,8 +8,8 @@ use std::{
 
 use serde_json::{Map, Value};
 
-use super::{Epoch, tensor_file::failed};
-use crate::Result;
+use super::Epoch;
+use crate::{Result, tensor_file::failed};
 
 /// A file that tables are made from.
 #[derive(Debug)]

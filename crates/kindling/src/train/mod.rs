@@ -14,7 +14,6 @@ mod objective;
 mod report;
 mod settings;
 mod state;
-mod tensor_file;
 mod training;
 mod weights;
 

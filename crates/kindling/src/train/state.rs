@@ -7,10 +7,9 @@ use candle_core::{DType, Device, Tensor, Var};
 use super::{
     Epoch, History,
     measures::Measures,
-    tensor_file::TensorFile,
     weights::{mismatch, put, tensors},
 };
-use crate::{Error, Result, models::Model, optim::Optimizer};
+use crate::{Error, Result, models::Model, optim::Optimizer, tensor_file::TensorFile};
 
 /// How many numbers an epoch of the history is.
 const COLUMNS: usize = 6;

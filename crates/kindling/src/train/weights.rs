@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use candle_core::{DType, Tensor, Var};
 
-use super::tensor_file::TensorFile;
+use crate::tensor_file::TensorFile;
 use crate::{Error, Result, models::Model};
 
 /// Writes the model's state to a safetensors file, with words about it, such as its score and the command that made it.

@@ -17,15 +17,15 @@ const CHECKSUM: &str = "crc32";
 
 /// What such a file holds.
 #[derive(Debug, Clone, Default)]
-pub(super) struct TensorFile {
-    pub(super) tensors: BTreeMap<String, Tensor>,
-    pub(super) metadata: BTreeMap<String, String>,
+pub(crate) struct TensorFile {
+    pub(crate) tensors: BTreeMap<String, Tensor>,
+    pub(crate) metadata: BTreeMap<String, String>,
 }
 
 impl TensorFile {
     /// Writes a neighbour first, waits until it is on the disk, and only then gives it the name: whoever cuts this
     /// short at any moment leaves the old file or the new one, never a part.
-    pub(super) fn write(&self, path: &Path) -> Result<()> {
+    pub(crate) fn write(&self, path: &Path) -> Result<()> {
         let bytes = self.bytes().map_err(|problem| damaged(path, &problem))?;
         let folder = path.parent().unwrap_or(Path::new(""));
         fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
@@ -44,7 +44,7 @@ impl TensorFile {
     }
 
     /// Reads it back; a file that was cut or changed is an error.
-    pub(super) fn read(path: &Path) -> Result<Self> {
+    pub(crate) fn read(path: &Path) -> Result<Self> {
         let bytes = fs::read(path).map_err(|error| failed(path, error))?;
         Self::parse(&bytes).map_err(|problem| damaged(path, &problem))
     }
@@ -103,7 +103,7 @@ fn sync_folder(folder: &Path) {
     }
 }
 
-pub(super) fn failed(path: &Path, source: std::io::Error) -> Error {
+pub(crate) fn failed(path: &Path, source: std::io::Error) -> Error {
     Error::File {
         path: path.display().to_string(),
         source,
