@@ -8,21 +8,21 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use flate2::read::GzDecoder;
-use kindling::data::{BatchIterator, Batches, Examples, Loader, Mnist, Source};
+use kindling::data::{Cifar10, Examples, Mnist, Pictures, Source};
 
 /// Which pictures a model is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pictures {
+pub enum Subject {
     /// Handwritten digits: MNIST.
     Digits,
+    /// Colour photographs of ten kinds of things: CIFAR-10.
+    Photographs,
 }
 
-impl Pictures {
+impl Subject {
     /// What the classes are called.
-    pub fn classes(self) -> &'static [&'static str] {
-        match self {
-            Self::Digits => &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
-        }
+    fn digits() -> Vec<String> {
+        (0..10).map(|digit| digit.to_string()).collect()
     }
 }
 
@@ -30,8 +30,10 @@ impl Pictures {
 #[derive(Debug, Clone, clap::Args)]
 #[group(skip)]
 pub struct Args {
-    /// A folder with the data, instead of the course's own: for digits the four IDX files of MNIST
-    #[arg(long, value_name = "FOLDER", conflicts_with = "builtin")]
+    /// The data instead of the course's own: for digits a folder with the four IDX files of MNIST, for photographs a
+    /// folder with the official files of CIFAR-10, or ten classes as train/<class>/<picture> and test/<class>/<picture>,
+    /// or a tar of these
+    #[arg(long, value_name = "PATH", conflicts_with = "builtin")]
     pub data: Option<PathBuf>,
 
     /// Pictures drawn by a program, which need no download: 6,000 + 1,000
@@ -46,7 +48,7 @@ pub struct Args {
 /// Three sets for three decisions.
 #[derive(Debug)]
 pub struct Data {
-    pub training: Examples,
+    pub training: Pictures,
     pub validation: Examples,
     pub test: Examples,
     /// What they are called in logs and weights.
@@ -55,31 +57,73 @@ pub struct Data {
     pub source: String,
 }
 
+/// Pictures as they were found.
+struct Found {
+    train: Pictures,
+    test: Pictures,
+    name: String,
+    source: String,
+}
+
 impl Data {
     /// Finds the pictures; one training picture in twelve is kept aside for validation.
-    pub fn load(pictures: Pictures, args: &Args) -> Result<Self> {
+    pub fn load(subject: Subject, args: &Args) -> Result<Self> {
         if args.limit == Some(0) {
             bail!("--limit: expected at least 1, found 0");
         }
-        let (train, test, name, source) = match pictures {
-            Pictures::Digits => digits(args)?,
+        let found = match subject {
+            Subject::Digits => digits(args)?,
+            Subject::Photographs => photographs(args)?,
         };
-        let split = train.len() * 11 / 12;
-        let limited = |examples: Examples| -> Result<Examples> {
-            let count = args.limit.unwrap_or(usize::MAX).min(examples.len());
-            Ok(examples.subset(0..count)?)
+        let (training, validation) = found.train.split(1.0 / 12.0)?;
+        let limited = |pictures: Pictures| -> Result<Pictures> {
+            let count = args.limit.unwrap_or(usize::MAX).min(pictures.len());
+            Ok(pictures.subset(0..count)?)
         };
         Ok(Self {
-            training: limited(train.subset(0..split)?)?,
-            validation: limited(train.subset(split..train.len())?)?,
-            test: limited(test)?,
-            name,
-            source,
+            training: limited(training)?,
+            validation: limited(validation)?.examples()?,
+            test: limited(found.test)?.examples()?,
+            name: found.name,
+            source: found.source,
         })
     }
 }
 
-fn digits(args: &Args) -> Result<(Examples, Examples, String, String)> {
+fn photographs(args: &Args) -> Result<Found> {
+    let (cifar, name) = match &args.data {
+        Some(path) if !path.exists() => {
+            bail!("--data {}: there is no such folder or file", path.display())
+        }
+        Some(path) => {
+            let opened = Cifar10::open(path);
+            let cifar = opened.with_context(|| format!("--data {}", path.display()))?;
+            (cifar, Some(path.display().to_string()))
+        }
+        None if args.builtin => (Cifar10::builtin(6_000, 1_000, 0)?, None),
+        None => (Cifar10::load()?, None),
+    };
+    let classes = cifar.train.classes().len();
+    if classes != 10 {
+        bail!("--data: expected 10 classes, as the model has, found {classes}");
+    }
+    let own = name.clone();
+    Ok(Found {
+        name: name.unwrap_or_else(|| {
+            let known = match cifar.source {
+                Source::Builtin => "built-in shapes",
+                _ => "CIFAR-10",
+            };
+            known.to_owned()
+        }),
+        source: own.unwrap_or_else(|| format!("the {}", cifar.source)),
+        train: cifar.train,
+        test: cifar.test,
+    })
+}
+
+fn digits(args: &Args) -> Result<Found> {
+    let pictures = |examples: &Examples| Pictures::from_examples(examples, Subject::digits());
     if let Some(folder) = &args.data {
         let read = |part: &str| -> Result<Examples> {
             let images = idx(folder, &format!("{part}-images-idx3-ubyte"))?;
@@ -88,7 +132,12 @@ fn digits(args: &Args) -> Result<(Examples, Examples, String, String)> {
                 .with_context(|| format!("{part} files in {}", folder.display()))
         };
         let name = folder.display().to_string();
-        return Ok((read("train")?, read("t10k")?, name.clone(), name));
+        return Ok(Found {
+            train: pictures(&read("train")?)?,
+            test: pictures(&read("t10k")?)?,
+            source: name.clone(),
+            name,
+        });
     }
     let mnist = if args.builtin {
         Mnist::builtin(6_000, 1_000, 0)?
@@ -99,8 +148,12 @@ fn digits(args: &Args) -> Result<(Examples, Examples, String, String)> {
         Source::Builtin => "built-in digits",
         _ => "MNIST",
     };
-    let source = format!("the {}", mnist.source);
-    Ok((mnist.train, mnist.test, name.to_owned(), source))
+    Ok(Found {
+        train: pictures(&mnist.train)?,
+        test: pictures(&mnist.test)?,
+        name: name.to_owned(),
+        source: format!("the {}", mnist.source),
+    })
 }
 
 /// The bytes of an IDX file of the folder, compressed or not.
@@ -122,38 +175,4 @@ fn idx(folder: &Path, name: &str) -> Result<Vec<u8>> {
             folder.display()
         )
     })
-}
-
-/// Examples in memory, in an order of their own in each epoch.
-pub struct Shuffled {
-    examples: Examples,
-    batch_size: usize,
-    seed: u64,
-}
-
-impl Shuffled {
-    /// `batch_size` examples at a time; the seed decides the orders.
-    pub fn new(examples: &Examples, batch_size: usize, seed: u64) -> Self {
-        Self {
-            examples: examples.clone(),
-            batch_size: batch_size.max(1),
-            seed,
-        }
-    }
-}
-
-impl Loader for Shuffled {
-    fn steps(&self) -> usize {
-        self.examples.len().div_ceil(self.batch_size)
-    }
-
-    fn examples(&self) -> usize {
-        self.examples.len()
-    }
-
-    fn batches(&self, epoch: usize, skip: usize) -> kindling::Result<BatchIterator<'_>> {
-        let seed = self.seed.wrapping_add(epoch as u64);
-        let batches = Batches::new(&self.examples, self.batch_size, seed)?;
-        Ok(Box::new(batches.skip(skip)))
-    }
 }

@@ -37,7 +37,7 @@ pub struct Args {
 /// Runs `cargo course eval`.
 pub fn run(args: Args) -> Result<ExitCode> {
     let (recipe, model, file) = trained(args.model.as_deref(), args.weights)?;
-    let data = Data::load(recipe.pictures, &args.data)?;
+    let data = Data::load(recipe.subject, &args.data)?;
     let (loss, share) = evaluate(model.as_ref(), &data.test)?;
     if args.json {
         let line = serde_json::json!({
@@ -61,7 +61,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let logits = predict(model.as_ref(), &data.test.images)?; // (examples, classes)
     debug_assert_eq!(accuracy(&logits, &data.test.labels)?, share);
     let confusions = ConfusionMatrix::new(&logits, &data.test.labels)?.confusions();
-    let classes = recipe.pictures.classes();
+    let classes = data.training.classes();
     for (label, prediction, count) in confusions.into_iter().take(5) {
         println!(
             "{count:>5} × {} taken for {}",

@@ -3,12 +3,12 @@
 use anyhow::{Result, bail};
 use candle_core::Var;
 use kindling::{
-    data::{Examples, Loader},
-    models::{Mlp, MlpConfig, Model, NormCnn, NormCnnConfig},
-    optim::{Adam, Optimizer, Schedule},
+    data::{Augment, Loader, PictureLoader, Pictures},
+    models::{Cnn, CnnConfig, Mlp, MlpConfig, Model, NormCnn, NormCnnConfig, ResNet, ResNetConfig},
+    optim::{Adam, Nesterov, NesterovConfig, Optimizer, Schedule},
 };
 
-use crate::data::{Pictures, Shuffled};
+use crate::data::Subject;
 
 /// Everything that decides what a trained model is, apart from the seed.
 #[derive(Debug, Clone)]
@@ -16,7 +16,7 @@ pub struct Recipe {
     /// What the command line calls it.
     pub name: &'static str,
     /// What it learns from.
-    pub pictures: Pictures,
+    pub subject: Subject,
     /// How often it goes through the training set.
     pub epochs: usize,
     /// How many examples each step looks at.
@@ -31,8 +31,8 @@ pub struct Recipe {
     pub label_smoothing: f64,
     /// The model with random weights.
     pub model: fn(seed: u64) -> kindling::Result<Box<dyn Model>>,
-    /// The mini-batches of the training set.
-    pub loader: fn(training: &Examples, batch_size: usize, seed: u64) -> Box<dyn Loader>,
+    /// What happens by chance to each training picture.
+    pub augment: fn() -> Augment,
     /// The optimiser for its parameters.
     pub optimizer: fn(Vec<Var>, learning_rate: f64) -> kindling::Result<Box<dyn Optimizer>>,
 }
@@ -42,7 +42,7 @@ pub const RECIPES: &[Recipe] = &[
     // The network of the lesson Handwritten digits.
     Recipe {
         name: "mnist-mlp",
-        pictures: Pictures::Digits,
+        subject: Subject::Digits,
         epochs: 10,
         batch_size: 128,
         learning_rate: 0.001,
@@ -50,13 +50,13 @@ pub const RECIPES: &[Recipe] = &[
         clip_norm: None,
         label_smoothing: 0.0,
         model: |seed| Ok(Box::new(Mlp::new(&MlpConfig::default(), seed)?)),
-        loader: |training, batch_size, seed| Box::new(Shuffled::new(training, batch_size, seed)),
+        augment: Augment::default,
         optimizer: |parameters, rate| Ok(Box::new(Adam::new(parameters, rate)?)),
     },
     // Two stages of normalised convolutions; the learning rate rises and falls once.
     Recipe {
         name: "mnist-cnn",
-        pictures: Pictures::Digits,
+        subject: Subject::Digits,
         epochs: 10,
         batch_size: 128,
         learning_rate: 0.005,
@@ -64,12 +64,53 @@ pub const RECIPES: &[Recipe] = &[
         clip_norm: None,
         label_smoothing: 0.05,
         model: |seed| Ok(Box::new(NormCnn::new(&NormCnnConfig::default(), seed)?)),
-        loader: |training, batch_size, seed| Box::new(Shuffled::new(training, batch_size, seed)),
+        augment: || Augment::default().crop(2).rotate(10.0).zoom(0.1),
         optimizer: |parameters, rate| Ok(Box::new(Adam::new(parameters, rate)?)),
+    },
+    // The network of the lesson Image classification at work, as it is before any improvement.
+    Recipe {
+        name: "cifar-cnn",
+        subject: Subject::Photographs,
+        epochs: 10,
+        batch_size: 64,
+        learning_rate: 0.001,
+        schedule: |_| Schedule::Constant,
+        clip_norm: None,
+        label_smoothing: 0.0,
+        model: |seed| Ok(Box::new(Cnn::new(&CnnConfig::default(), seed)?)),
+        augment: Augment::default,
+        optimizer: |parameters, rate| Ok(Box::new(Adam::new(parameters, rate)?)),
+    },
+    // Residual blocks and everything that the lesson measures.
+    Recipe {
+        name: "cifar-resnet",
+        subject: Subject::Photographs,
+        epochs: 30,
+        batch_size: 128,
+        learning_rate: 0.1,
+        schedule: |_| Schedule::ONE_CYCLE,
+        clip_norm: None,
+        label_smoothing: 0.1,
+        model: |seed| Ok(Box::new(ResNet::new(&ResNetConfig::default(), seed)?)),
+        augment: || Augment::default().crop(4).flip(),
+        optimizer: |parameters, learning_rate| {
+            let config = NesterovConfig {
+                learning_rate,
+                momentum: 0.9,
+                weight_decay: 0.0005,
+            };
+            Ok(Box::new(Nesterov::with_config(parameters, config)?))
+        },
     },
 ];
 
 impl Recipe {
+    /// The mini-batches of the training set.
+    pub fn loader(&self, training: &Pictures, seed: u64) -> kindling::Result<Box<dyn Loader>> {
+        let loader = PictureLoader::new(training, self.batch_size, seed)?;
+        Ok(Box::new(loader.augment((self.augment)())?))
+    }
+
     /// The recipe in words, for the record in the weights; `steps` are those of an epoch.
     pub fn describe(&self, steps: usize) -> String {
         let Self {
@@ -84,7 +125,8 @@ impl Recipe {
             .clip_norm
             .map_or("none".to_owned(), |norm| norm.to_string());
         format!(
-            "epochs {epochs}, batch size {batch_size}, learning rate {learning_rate}, schedule {schedule:?}, label smoothing {label_smoothing}, clip norm {clip_norm}"
+            "epochs {epochs}, batch size {batch_size}, learning rate {learning_rate}, schedule {schedule:?}, label smoothing {label_smoothing}, clip norm {clip_norm}, {:?}",
+            (self.augment)()
         )
     }
 }

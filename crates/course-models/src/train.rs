@@ -75,7 +75,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let default = || places::runs(recipe.name);
     let out = args.out.clone().unwrap_or_else(default);
     writable(&out)?;
-    let data = Data::load(recipe.pictures, &args.data)?;
+    let data = Data::load(recipe.subject, &args.data)?;
     let seeds = args.seed..args.seed.saturating_add(args.seeds);
     let run = Run {
         recipe,
@@ -164,7 +164,7 @@ impl Run {
         let Self {
             recipe, data, args, ..
         } = self;
-        let loader = (recipe.loader)(&data.training, recipe.batch_size, seed);
+        let loader = recipe.loader(&data.training, seed)?;
         let optimizer = (recipe.optimizer)(model.parameters(), recipe.learning_rate)?;
         let stop = self.stop.clone();
         let mut training = Training::new(optimizer)
@@ -180,6 +180,7 @@ impl Run {
             .log(self.out.join(format!("seed-{seed}.jsonl")))
             .setting("model", recipe.name)
             .setting("batch_size", recipe.batch_size)
+            .setting("augment", format!("{:?}", (recipe.augment)()))
             .setting("data", &data.name)
             .stop_when(move || stop.load(Ordering::Relaxed));
         if let Some(norm) = recipe.clip_norm {

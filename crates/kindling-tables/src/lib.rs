@@ -6,10 +6,12 @@
 //! says `crates: kindling-tables` load it.
 
 pub mod baselines;
+mod columns;
 mod error;
 pub mod runs;
 mod table;
 
+pub use columns::{numbers, words};
 pub use error::{Error, Result};
 pub use table::{Table, show};
 

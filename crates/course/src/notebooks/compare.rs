@@ -10,8 +10,9 @@ const TOLERANCE: f64 = 1e-3;
 /// Fails, naming page, line and cell, where `fresh` shows something else than `stored`.
 pub fn compare(page: &Page, stored: &Notebook, fresh: &Notebook) -> Result<()> {
     for cell in page.cells().filter(|cell| cell.in_notebook()) {
-        let old = shown(outputs(stored, &cell.id).unwrap_or_default());
-        let new = shown(outputs(fresh, &cell.id).unwrap_or_default());
+        let timing = cell.tags.timing;
+        let old = shown(outputs(stored, &cell.id).unwrap_or_default(), timing);
+        let new = shown(outputs(fresh, &cell.id).unwrap_or_default(), timing);
         if let Some(difference) = difference(cell, &old, &new) {
             let advice = "if the new output is right, run `cargo course notebooks --execute --force` on the page";
             bail!(
@@ -25,8 +26,8 @@ pub fn compare(page: &Page, stored: &Notebook, fresh: &Notebook) -> Result<()> {
     Ok(())
 }
 
-/// The outputs as text; pictures inside a figure count by being there.
-fn shown(outputs: &[Output]) -> String {
+/// The outputs as text; pictures inside a figure count by being there, and so does all that is drawn from times.
+fn shown(outputs: &[Output], timing: bool) -> String {
     let mut text = String::new();
     for output in outputs {
         match output {
@@ -36,6 +37,11 @@ fn shown(outputs: &[Output]) -> String {
             Output::Error(error) => text.push_str(&format!("[error]\n{}\n", error.evalue)),
             other => {
                 let value = serde_json::to_value(other).unwrap_or_default();
+                if let (true, Some(kinds)) = (timing, value["data"].as_object()) {
+                    let kinds: Vec<&str> = kinds.keys().map(String::as_str).collect();
+                    text.push_str(&format!("[display] {}\n", kinds.join(" ")));
+                    continue;
+                }
                 text.push_str(&format!(
                     "[display]\n{}\n",
                     without_pictures(&readable(&value["data"]))

@@ -34,7 +34,7 @@ pub fn global_average_pool(images: &Tensor) -> Result<Tensor> {
 }
 
 /// The tensors of a state that are trained: all but running statistics.
-pub(crate) fn trained(state: Vec<(String, Var)>) -> Vec<Var> {
+pub fn trained(state: Vec<(String, Var)>) -> Vec<Var> {
     let trained = state
         .into_iter()
         .filter(|(name, _)| !name.contains(".running_"));

@@ -5,6 +5,7 @@ use candle_core::{Tensor, Var};
 use super::ConvolutionNorm;
 use crate::{Result, data::Random, ops::add_relu};
 
+// ANCHOR: residual
 /// `relu(x + f(x))`, with two 3 × 3 convolutions as `f`.
 ///
 /// Where the block changes the number of channels or the size of the image, a 1 × 1 convolution brings `x` into shape.
@@ -42,6 +43,7 @@ impl Residual {
             None => add_relu(images, &added),
         }
     }
+    // ANCHOR_END: residual
 
     /// The same with the statistics of this batch.
     pub fn forward_training(&self, images: &Tensor) -> Result<Tensor> {

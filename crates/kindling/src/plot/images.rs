@@ -15,7 +15,8 @@ use crate::{Error, Result};
 
 /// A grid of pictures, each with a label below it.
 ///
-/// A picture is a tensor `(height, width)` in grey or `(3, height, width)` in red, green and blue. Zero is black and one
+/// A picture is a tensor `(height, width)` in grey or `(height, width, 3)` in red, green and blue; channels may also come
+/// first, `(3, height, width)`. Zero is black and one
 /// is white; when any number of the figure lies outside, the lowest is black and the highest is white.
 #[derive(Debug, Clone)]
 #[must_use]
@@ -60,7 +61,7 @@ impl Images {
         self
     }
 
-    /// Adds a picture `(height, width)` or `(3, height, width)`. A line break in the label starts a second line.
+    /// Adds a picture `(height, width)` or `(height, width, 3)`. A line break in the label starts a second line.
     pub fn image(mut self, pixels: &Tensor, label: impl Into<String>) -> Self {
         let index = self.pictures.len();
         match Pixels::new(pixels) {
@@ -70,7 +71,7 @@ impl Images {
         self
     }
 
-    /// Adds all pictures of a batch `(pictures, height, width)` or `(pictures, 3, height, width)`, with one label each.
+    /// Adds all pictures of a batch `(pictures, height, width)` or `(pictures, height, width, 3)`, with one label each.
     pub fn tensor<L: AsRef<str>>(mut self, batch: &Tensor, labels: impl AsRef<[L]>) -> Self {
         let labels = labels.as_ref();
         match batch.dims() {
@@ -85,7 +86,7 @@ impl Images {
             dims @ ([_, _, _] | [_, _, _, _]) => {
                 self.fail(format!("expected one label for each of {} pictures, found {} labels", dims[0], labels.len()));
             }
-            dims => self.fail(format!("expected a batch (pictures, height, width) or (pictures, 3, height, width), found shape {dims:?}")),
+            dims => self.fail(format!("expected a batch (pictures, height, width) or (pictures, height, width, 3), found shape {dims:?}")),
         }
         self
     }
@@ -196,12 +197,13 @@ impl Images {
 
 impl Pixels {
     fn new(tensor: &Tensor) -> std::result::Result<Self, String> {
-        let (channels, height, width) = match *tensor.dims() {
-            [height, width] => (1, height, width),
-            [channels @ (1 | 3), height, width] => (channels, height, width),
+        let (channels, height, width, channels_last) = match *tensor.dims() {
+            [height, width] => (1, height, width, true),
+            [height, width, channels @ (1 | 3)] => (channels, height, width, true),
+            [channels @ (1 | 3), height, width] => (channels, height, width, false),
             ref dims => {
                 return Err(format!(
-                    "expected a tensor (height, width) or (3, height, width), found shape {dims:?}"
+                    "expected a tensor (height, width) or (height, width, 3), found shape {dims:?}"
                 ));
             }
         };
@@ -210,23 +212,26 @@ impl Pixels {
                 "expected 1 to 1024 pixels each way, found {height} × {width}"
             ));
         }
-        let planes = values(tensor)?;
-        if let Some(place) = planes.iter().position(|value| !value.is_finite()) {
-            let (row, column) = (place % (height * width) / width, place % width);
+        let mut numbers = values(tensor)?;
+        let size = height * width;
+        if !channels_last {
+            let pixels = (0..size).flat_map(|pixel| (0..channels).map(move |c| c * size + pixel));
+            numbers = pixels.map(|place| numbers[place]).collect();
+        }
+        if let Some(place) = numbers.iter().position(|value| !value.is_finite()) {
+            let pixel = place / channels;
             return Err(format!(
-                "the pixel in row {row}, column {column} is {}, expected a finite number",
-                planes[place]
+                "the pixel in row {}, column {} is {}, expected a finite number",
+                pixel / width,
+                pixel % width,
+                numbers[place]
             ));
         }
-        let size = height * width;
-        let values = (0..size)
-            .flat_map(|pixel| (0..channels).map(move |channel| (channel, pixel)))
-            .map(|(channel, pixel)| planes[channel * size + pixel]);
         Ok(Self {
             channels,
             height,
             width,
-            values: values.collect(),
+            values: numbers,
         })
     }
 
