@@ -176,3 +176,46 @@ fn idx(folder: &Path, name: &str) -> Result<Vec<u8>> {
         )
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args() -> Args {
+        Args {
+            data: None,
+            builtin: true,
+            limit: Some(50),
+        }
+    }
+
+    #[test]
+    fn built_in_pictures_serve_each_subject() {
+        for (subject, shape) in [
+            (Subject::Digits, (28, 28, 1)),
+            (Subject::Photographs, (32, 32, 3)),
+        ] {
+            let data = Data::load(subject, &args()).unwrap();
+            assert_eq!(data.training.shape(), shape);
+            let sizes = (data.training.len(), data.validation.len(), data.test.len());
+            assert_eq!(sizes, (50, 50, 50));
+        }
+    }
+
+    #[test]
+    fn a_folder_that_is_missing_or_wrong_is_named() {
+        let empty = tempfile::tempdir().unwrap();
+        for subject in [Subject::Digits, Subject::Photographs] {
+            for folder in [empty.path().to_owned(), empty.path().join("nowhere")] {
+                let named = folder.display().to_string();
+                let args = Args {
+                    data: Some(folder),
+                    builtin: false,
+                    ..args()
+                };
+                let problem = format!("{:#}", Data::load(subject, &args).unwrap_err());
+                assert!(problem.contains(&named), "{problem}");
+            }
+        }
+    }
+}

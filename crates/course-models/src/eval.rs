@@ -52,6 +52,10 @@ pub fn run(args: Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     println!("{} with the weights in {}", recipe.name, file.display());
+    let details = read_details(&file)?;
+    if let (Some(score), Some(command)) = (details.get("score"), details.get("command")) {
+        println!("recorded when trained: {score} ({command})");
+    }
     println!(
         "test accuracy {:.2} %, test loss {loss:.4}, on {} pictures from {}",
         100.0 * share,
@@ -104,5 +108,40 @@ fn named_in(file: &std::path::Path) -> Result<&'static Recipe> {
             "{}: it does not say which model it is of; name the model",
             file.display()
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recipes::RECIPES;
+
+    #[test]
+    fn the_weights_that_ship_fit_their_models_and_say_where_they_come_from() {
+        let folder = places::repository().join("data/weights");
+        for recipe in RECIPES {
+            let file = folder.join(format!("{}.safetensors", recipe.name));
+            let (named, model, _) = trained(None, Some(file.clone())).unwrap();
+            assert_eq!(named.name, recipe.name);
+            assert!(!model.state().is_empty());
+            let details = read_details(&file).unwrap();
+            for word in ["score", "command", "config", "data", "licence"] {
+                assert!(details.contains_key(word), "{word} of {}", file.display());
+            }
+            assert!(details["command"].starts_with("cargo course train"));
+        }
+    }
+
+    #[test]
+    fn weights_of_another_model_are_refused() {
+        let file = places::repository().join("data/weights/mnist-mlp.safetensors");
+        let problem = trained(Some("mnist-cnn"), Some(file))
+            .map(drop)
+            .unwrap_err();
+        let problem = problem.to_string();
+        assert!(
+            problem.contains("weights of mnist-mlp, expected mnist-cnn"),
+            "{problem}"
+        );
     }
 }

@@ -44,6 +44,11 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    // The thread that trains is one of those that compute: it would otherwise be put to sleep and woken at each operation.
+    // Without such a pool everything still works, a little slower.
+    let _ = rayon::ThreadPoolBuilder::new()
+        .use_current_thread()
+        .build_global();
     let done = match Cli::parse().command {
         Command::Train(args) => train::run(args),
         Command::Eval(args) => eval::run(args),
