@@ -1,10 +1,11 @@
 //! What the end-to-end tests share: the `course` program, a running `course up`, and how a test is skipped.
 
 use anyhow::{Context, Result, bail};
+use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{OnceLock, mpsc};
 use std::time::{Duration, Instant};
 
 /// The repository.
@@ -18,9 +19,23 @@ pub fn course() -> Result<PathBuf> {
     program("course")
 }
 
-/// The program behind `course train`, `eval` and `predict`, likewise.
+/// The program behind `course train`, `eval` and `predict`; built as it is now, in the profile whose libraries the other tests share.
 pub fn course_models() -> Result<PathBuf> {
-    program("course-models")
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    if let Some(program) = BUILT.get() {
+        return Ok(program.clone());
+    }
+    let output = Command::new("cargo")
+        .args(["build", "--quiet", "--package", "course-models"])
+        .args(["--message-format", "json"])
+        .current_dir(root())
+        .output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let messages = text.lines();
+    let mut built = messages.filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let program = built.find_map(|message| Some(PathBuf::from(message["executable"].as_str()?)));
+    let program = program.context("`course-models` does not compile")?;
+    Ok(BUILT.get_or_init(|| program).clone())
 }
 
 fn program(name: &str) -> Result<PathBuf> {

@@ -7,24 +7,16 @@ use std::{
     io::Write,
     path::PathBuf,
     process::{Command, ExitCode, Stdio},
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::{Context, Result, bail};
-use candle_core::{Device, Tensor, Var};
-use candle_nn::Optimizer as _;
-use kindling::{
-    data::Random,
-    models::{Cnn, CnnConfig, Mlp, MlpConfig, Model},
-    ops::cross_entropy,
-    optim::{Adam, Optimizer},
-};
 use serde_json::{Map, Value, json};
+
+use crate::sides::{self, turn};
 
 const PEERS: &str = include_str!("peers.py");
 const SIDES: [&str; 5] = ["ours", "stock_candle", "pytorch", "pytorch_best", "keras"];
-const TASKS: [&str; 2] = ["cifar_cnn", "mnist_mlp"];
-const EXAMPLES: usize = 2_048;
 
 /// What to measure, and how long.
 #[derive(Debug, clap::Args)]
@@ -121,159 +113,6 @@ fn child(side: &str, args: &Args) -> Result<Value> {
     serde_json::from_str(text.lines().last().unwrap_or_default()).context("expected a JSON line")
 }
 
-/// Times both networks in this process.
-fn turn(side: &str, steps: usize) -> Result<Value> {
-    let mut first_step = None;
-    let mut milliseconds = Map::new();
-    for task in TASKS {
-        let time = match side {
-            "ours" => ours(task, steps, &mut first_step)?,
-            "stock_candle" => stock(task, steps, &mut first_step)?,
-            _ => bail!("--side: expected ours or stock_candle, found {side}"),
-        };
-        milliseconds.insert(task.to_owned(), json!(time));
-    }
-    milliseconds.insert("first_step_s".to_owned(), json!(first_step));
-    milliseconds.insert("peak_mb".to_owned(), json!(peak_memory()));
-    Ok(Value::Object(milliseconds))
-}
-
-/// Pictures and labels by chance; how long a step takes does not depend on them.
-fn examples(task: &str) -> Result<(Tensor, Tensor, usize)> {
-    let mut random = Random::new(1);
-    let (images, batch) = match task {
-        "cifar_cnn" => (random.uniform((EXAMPLES, 32, 32, 3), 0.0, 1.0)?, 64),
-        _ => (random.uniform((EXAMPLES, 784), 0.0, 1.0)?, 128),
-    };
-    let labels: Vec<u32> = (0..EXAMPLES).map(|_| random.below(10) as u32).collect();
-    Ok((
-        images,
-        Tensor::from_vec(labels, EXAMPLES, &Device::Cpu)?,
-        batch,
-    ))
-}
-
-fn chosen(random: &mut Random, batch: usize) -> Result<Tensor> {
-    let positions: Vec<u32> = (0..batch).map(|_| random.below(EXAMPLES) as u32).collect();
-    Ok(Tensor::from_vec(positions, batch, &Device::Cpu)?)
-}
-
-fn ours(task: &str, steps: usize, first_step: &mut Option<f64>) -> Result<f64> {
-    let (images, labels, batch) = examples(task)?;
-    let model: Box<dyn Model> = match task {
-        "cifar_cnn" => Box::new(Cnn::new(&CnnConfig::default(), 0)?),
-        _ => Box::new(Mlp::new(&MlpConfig::default(), 0)?),
-    };
-    let mut optimizer = Adam::new(model.parameters(), 0.001)?;
-    let mut random = Random::new(2);
-    median(steps, first_step, || {
-        let chosen = chosen(&mut random, batch)?;
-        let logits = model.forward(&images.index_select(&chosen, 0)?)?;
-        let loss = cross_entropy(&logits, &labels.index_select(&chosen, 0)?, 0.0)?;
-        Ok(optimizer.step(&loss.backward()?)?)
-    })
-}
-
-/// The same networks in the operations that Candle itself has, with its own optimiser, channels first as it wants them.
-fn stock(task: &str, steps: usize, first_step: &mut Option<f64>) -> Result<f64> {
-    let (images, labels, batch) = examples(task)?;
-    let mut random = Random::new(3);
-    let mut variable = |shape: &[usize], deviation: f64| -> Result<Var> {
-        Ok(Var::from_tensor(&random.normal(shape, 0.0, deviation)?)?)
-    };
-    let mut convolutions = Vec::new();
-    if task == "cifar_cnn" {
-        for (inputs, outputs) in [(3, 32), (32, 64), (64, 128)] {
-            convolutions.push((
-                variable(&[outputs, inputs, 3, 3], 0.05)?,
-                variable(&[1, outputs, 1, 1], 0.01)?,
-            ));
-        }
-    }
-    let images = match task {
-        "cifar_cnn" => images.permute((0, 3, 1, 2))?.contiguous()?,
-        _ => images,
-    };
-    let width = if task == "cifar_cnn" { 512 } else { 784 };
-    let dense = [
-        (variable(&[128, width], 0.05)?, variable(&[128], 0.01)?),
-        (variable(&[10, 128], 0.05)?, variable(&[10], 0.01)?),
-    ];
-    let parameters = convolutions.iter().chain(&dense);
-    let parameters = parameters
-        .flat_map(|(weight, bias)| [weight.clone(), bias.clone()])
-        .collect();
-    let config = candle_nn::ParamsAdamW {
-        lr: 0.001,
-        weight_decay: 0.0,
-        ..Default::default()
-    };
-    let mut optimizer = candle_nn::AdamW::new(parameters, config)?;
-    let mut random = Random::new(2);
-    median(steps.min(20), first_step, || {
-        let chosen = chosen(&mut random, batch)?;
-        let mut x = images.index_select(&chosen, 0)?;
-        for (weight, bias) in &convolutions {
-            x = x
-                .conv2d(weight, 0, 1, 1, 1)?
-                .broadcast_add(bias)?
-                .relu()?
-                .max_pool2d(2)?;
-        }
-        let x = x.flatten_from(1)?;
-        let x = x
-            .matmul(&dense[0].0.t()?)?
-            .broadcast_add(&dense[0].1)?
-            .relu()?;
-        let logits = x.matmul(&dense[1].0.t()?)?.broadcast_add(&dense[1].1)?;
-        let loss = candle_nn::loss::cross_entropy(&logits, &labels.index_select(&chosen, 0)?)?;
-        Ok(optimizer.backward_step(&loss)?)
-    })
-}
-
-/// The median milliseconds of a step, after some that warm up.
-fn median(
-    steps: usize,
-    first_step: &mut Option<f64>,
-    mut step: impl FnMut() -> Result<()>,
-) -> Result<f64> {
-    step()?;
-    if first_step.is_none() {
-        let started = std::env::var("KINDLING_BENCH_STARTED")
-            .ok()
-            .and_then(|text| text.parse::<f64>().ok());
-        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64();
-        *first_step = started.map(|started| now - started);
-    }
-    for _ in 0..(steps / 10).max(5) {
-        step()?;
-    }
-    let mut times = Vec::with_capacity(steps);
-    for _ in 0..steps {
-        let begin = Instant::now();
-        step()?;
-        times.push(begin.elapsed().as_secs_f64() * 1e3);
-    }
-    times.sort_by(f64::total_cmp);
-    Ok(times[times.len() / 2])
-}
-
-/// The most memory that this process has held, in MB, where the system says so.
-fn peak_memory() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(
-        line.trim()
-            .trim_end_matches(" kB")
-            .trim()
-            .parse::<f64>()
-            .ok()?
-            / 1024.0,
-    )
-}
-
 /// Medians over the rounds, and ratios of them.
 fn report(measured: &[(&str, Vec<Value>)]) -> Value {
     let middle = |side: &str, key: &str| -> Option<f64> {
@@ -283,7 +122,7 @@ fn report(measured: &[(&str, Vec<Value>)]) -> Value {
         values.get(values.len() / 2).copied()
     };
     let mut report = Map::new();
-    for task in TASKS {
+    for task in sides::TASKS {
         let mut row = Map::new();
         for side in SIDES {
             row.insert(format!("{side}_ms"), json!(middle(side, task)));
@@ -295,9 +134,11 @@ fn report(measured: &[(&str, Vec<Value>)]) -> Value {
             .zip(best)
             .map(|(ours, best)| ours / best);
         row.insert("ratio_to_pytorch_best".to_owned(), json!(ratio));
+        let share = format!("{task}_share_of_peak");
+        row.insert("share_of_peak".to_owned(), json!(middle("ours", &share)));
         report.insert(task.to_owned(), Value::Object(row));
     }
-    for key in ["first_step_s", "peak_mb"] {
+    for key in ["first_step_s", "peak_mb", "peak_gflops"] {
         let row: Map<String, Value> = SIDES
             .iter()
             .map(|side| ((*side).to_owned(), json!(middle(side, key))))

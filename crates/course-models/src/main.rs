@@ -3,10 +3,12 @@
 mod bench;
 mod data;
 mod eval;
+mod limit;
 mod photo;
 mod places;
 mod predict;
 mod recipes;
+mod sides;
 mod train;
 
 use std::process::ExitCode;

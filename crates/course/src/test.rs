@@ -68,9 +68,14 @@ const CRATES: &[&str] = &[
     "kindling-progress",
     "-p",
     "kindling-lessons",
+    "-p",
+    "kindling-tables",
+    "-p",
+    "course-models",
     "--features",
     "kindling-fetch/download",
     "--lib",
+    "--bins",
     "--tests",
 ];
 const PAGES: &[&str] = &[
@@ -85,6 +90,8 @@ const PAGES: &[&str] = &[
     "kindling-progress",
     "-p",
     "kindling-lessons",
+    "-p",
+    "kindling-tables",
 ];
 
 const STAGES: &[Stage] = &[

@@ -87,3 +87,57 @@ fn hexadecimal(bytes: &[u8]) -> String {
         text
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    /// A file as its authors publish it, which is known by its MD5 alone.
+    fn published(name: &str, bytes: &[u8]) -> DataFile {
+        DataFile {
+            name: name.to_owned(),
+            published_as: None,
+            bytes: bytes.len() as u64,
+            unpacked_bytes: None,
+            sha256: None,
+            md5: Some(hexadecimal(&Md5::digest(bytes))),
+        }
+    }
+
+    fn packed(content: &[u8]) -> Vec<u8> {
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packer.write_all(content).unwrap();
+        packer.finish().unwrap()
+    }
+
+    #[test]
+    fn md5_is_of_the_file_as_it_is_published() {
+        // The MD5 of "abc", from RFC 1321.
+        assert_eq!(
+            hexadecimal(&Md5::digest(b"abc")),
+            "900150983cd24fb0d6963f7d28e17f72"
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data.gz");
+        let bytes = packed(b"some words");
+        fs::write(&path, &bytes).unwrap();
+        let file = published("data.gz", &bytes);
+        assert_eq!(unpack(&path, &file).unwrap(), b"some words");
+        assert_eq!(unpack(&path, &published("data", &bytes)).unwrap(), bytes);
+    }
+
+    #[test]
+    fn a_changed_or_cut_file_is_named_with_both_sums() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data.gz");
+        let bytes = packed(b"some words");
+        let file = published("data.gz", &bytes);
+        fs::write(&path, packed(b"other words")).unwrap();
+        let error = unpack(&path, &file).unwrap_err().to_string();
+        assert!(error.contains(file.md5.as_deref().unwrap()), "{error}");
+        assert!(error.contains("found"), "{error}");
+        fs::write(&path, &bytes[..bytes.len() - 3]).unwrap();
+        assert!(unpack(&path, &file).is_err());
+    }
+}

@@ -76,8 +76,10 @@ impl Cifar10 {
         ];
         for (set, name) in sets {
             let decoded = store.folder(&set.name).join(name);
-            if let Ok(parts) = Pictures::load(&decoded, &["train", "test"]) {
-                return Self::from_parts(parts, Source::Cache);
+            if let Ok(mut parts) = Pictures::load_all(&decoded)
+                && let (Some(train), Some(test)) = (parts.remove("train"), parts.remove("test"))
+            {
+                return Self::from_parts(vec![train, test], Source::Cache);
             }
         }
         // What is on this machine first; only then the network.
@@ -93,7 +95,7 @@ impl Cifar10 {
                     Ok(Some(found)) => {
                         let parts = match set.name.as_str() {
                             "cifar10" => Self::from_tar(&found.path, found.bytes.as_slice())?,
-                            _ => from_folder(&found.path)?,
+                            _ => from_folder(&ImageFolder::new(&found.path), &found.path)?,
                         };
                         let decoded = store.folder(&set.name).join(name);
                         // Without a place for it, the next run decodes again.
@@ -120,7 +122,13 @@ impl Cifar10 {
         let mut binary = binary.filter(|folder| folder.join("test_batch.bin").is_file());
         let parts = match binary.next() {
             Some(folder) => Self::from_binary(folder)?,
-            None => from_folder(&path)?,
+            None => {
+                let folder = ImageFolder::new(&path);
+                from_folder(
+                    &folder.cached_in(Store::from_env().folder("pictures")),
+                    &path,
+                )?
+            }
         };
         Self::from_parts(parts, Source::Cache)
     }
@@ -215,8 +223,8 @@ fn parse(place: &str, bytes: &[u8]) -> Result<Pictures> {
 }
 
 /// Class-named JPEG or PNG files, in the parts `train` and `test`.
-fn from_folder(path: &Path) -> Result<Vec<Pictures>> {
-    let mut parts = ImageFolder::new(path).read()?;
+fn from_folder(folder: &ImageFolder, path: &Path) -> Result<Vec<Pictures>> {
+    let mut parts = folder.read()?;
     let found: Vec<String> = parts.keys().cloned().collect();
     let mut part = |name: &str| {
         let pictures = parts.remove(name).map(|pictures| pictures.shuffled(ORDER));

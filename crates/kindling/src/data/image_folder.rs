@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{self, File},
+    hash::{DefaultHasher, Hash, Hasher},
     io::Read,
     path::{Path, PathBuf},
 };
@@ -39,6 +40,7 @@ pub struct ImageFolder {
     height: u32,
     width: u32,
     grey: bool,
+    cache: Option<PathBuf>,
 }
 
 /// A picture that was found, not yet decoded.
@@ -64,6 +66,7 @@ impl ImageFolder {
             height: 32,
             width: 32,
             grey: false,
+            cache: None,
         }
     }
 
@@ -83,8 +86,62 @@ impl ImageFolder {
         Self { grey: true, ..self }
     }
 
-    /// Decodes everything; a set for each part, by the part's name, which is empty where there are no parts.
+    /// Keeps the decoded pictures in this folder, for as long as no file of the source changes.
+    #[must_use]
+    pub fn cached_in(self, folder: impl Into<PathBuf>) -> Self {
+        Self {
+            cache: Some(folder.into()),
+            ..self
+        }
+    }
+
+    /// A set for each part, by the part's name, which is empty where there are no parts.
     pub fn read(&self) -> Result<BTreeMap<String, Pictures>> {
+        let Some(folder) = &self.cache else {
+            return self.read_all();
+        };
+        let cached = folder.join(format!("{:016x}.safetensors", self.fingerprint()?));
+        if let Ok(parts) = Pictures::load_all(&cached) {
+            return Ok(parts);
+        }
+        let parts = self.read_all()?;
+        let named: Vec<(&str, &Pictures)> = parts
+            .iter()
+            .map(|(name, part)| (name.as_str(), part))
+            .collect();
+        // Without a place for it, the next run decodes again.
+        let _ = Pictures::save(&cached, &named);
+        Ok(parts)
+    }
+
+    /// A number that changes when a file comes, goes or is written, or when the pictures are to be different ones.
+    fn fingerprint(&self) -> Result<u64> {
+        let mut files = Vec::new();
+        if self.path.is_dir() {
+            list(&self.path, "", &mut files)?;
+        } else {
+            files.push((String::new(), Content::File(self.path.clone())));
+        }
+        files.sort_by(|one, other| one.0.cmp(&other.0));
+        let mut hasher = DefaultHasher::new();
+        (
+            self.path.canonicalize().ok(),
+            self.height,
+            self.width,
+            self.grey,
+        )
+            .hash(&mut hasher);
+        for (name, content) in files {
+            if let Content::File(path) = content {
+                let about = fs::metadata(&path).map_err(|error| failed(&path, error))?;
+                (name, about.len(), about.modified().ok()).hash(&mut hasher);
+            }
+        }
+        Ok(hasher.finish())
+    }
+
+    /// Decodes everything.
+    fn read_all(&self) -> Result<BTreeMap<String, Pictures>> {
         if self.height == 0 || self.width == 0 {
             return Err(Error::Argument(format!(
                 "size: expected at least 1 × 1, found {} × {}",
@@ -366,6 +423,31 @@ mod tests {
         let parts = ImageFolder::new(folder.path()).size(4, 4).read().unwrap();
         assert_eq!(parts.keys().collect::<Vec<_>>(), [""]);
         assert_eq!(parts[""].len(), 2);
+    }
+
+    #[test]
+    fn decoded_pictures_are_kept_until_a_file_changes() {
+        let folder = folder(&sample());
+        let cache = tempfile::tempdir().unwrap();
+        let files = || fs::read_dir(cache.path()).unwrap().count();
+        let read = || {
+            ImageFolder::new(folder.path())
+                .cached_in(cache.path())
+                .read()
+                .unwrap()
+        };
+        let first = read();
+        assert_eq!(files(), 1);
+        let again = read();
+        assert_eq!(files(), 1);
+        assert_eq!(
+            first.keys().collect::<Vec<_>>(),
+            again.keys().collect::<Vec<_>>()
+        );
+        assert_eq!(first["train"].picture(1), again["train"].picture(1));
+        assert_eq!(first["train"].classes(), again["train"].classes());
+        fs::write(folder.path().join("train/red/2.png"), png(16, [9; 3])).unwrap();
+        assert_eq!(read()["train"].len(), 3);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Labelled pictures as bytes: a quarter of the memory that tensors of `f32` take.
 
-use std::{fmt, ops::Range, path::Path, sync::Arc};
+use std::{collections::BTreeMap, fmt, ops::Range, path::Path, sync::Arc};
 
 use candle_core::{DType, Device, Tensor};
 
@@ -203,8 +203,8 @@ impl Pictures {
         file.write(path)
     }
 
-    /// One set of such a file.
-    pub(super) fn load(path: &Path, names: &[&str]) -> Result<Vec<Self>> {
+    /// All sets of such a file, by name.
+    pub(super) fn load_all(path: &Path) -> Result<BTreeMap<String, Self>> {
         let wrong = || Error::Format {
             file: path.display().to_string(),
             problem: "not a file of pictures; delete it".to_owned(),
@@ -212,19 +212,20 @@ impl Pictures {
         let file = TensorFile::read(path)?;
         let classes = file.metadata.get("classes").ok_or_else(wrong)?;
         let classes: Vec<String> = classes.lines().map(str::to_owned).collect();
-        let part = |name: &&str| {
-            let tensor = |what| {
-                file.tensors
-                    .get(&format!("{name}.{what}"))
-                    .ok_or_else(wrong)
+        let mut parts = BTreeMap::new();
+        for (entry, pixels) in &file.tensors {
+            let Some(name) = entry.strip_suffix(".pixels") else {
+                continue;
             };
-            let (pixels, labels) = (tensor("pixels")?, tensor("labels")?);
+            let labels = file.tensors.get(&format!("{name}.labels"));
+            let labels = labels.ok_or_else(wrong)?.to_vec1()?;
             let (_, height, width, channels) = pixels.dims4()?;
             let shape = (height, width, channels);
             let pixels = pixels.flatten_all()?.to_vec1()?;
-            Self::new(pixels, labels.to_vec1()?, shape, classes.clone())
-        };
-        names.iter().map(part).collect()
+            let part = Self::new(pixels, labels, shape, classes.clone())?;
+            parts.insert(name.to_owned(), part);
+        }
+        Ok(parts)
     }
 }
 
@@ -287,11 +288,11 @@ mod tests {
         let one = Pictures::new(vec![1, 2], vec![1, 0], (1, 1, 1), classes()).unwrap();
         let two = Pictures::new(vec![3], vec![9], (1, 1, 1), classes()).unwrap();
         Pictures::save(&path, &[("train", &one), ("test", &two)]).unwrap();
-        let read = Pictures::load(&path, &["test", "train"]).unwrap();
-        assert_eq!(read[0].picture(0), [3]);
-        assert_eq!(read[1].labels(), [1, 0]);
+        let read = Pictures::load_all(&path).unwrap();
+        assert_eq!(read["test"].picture(0), [3]);
+        assert_eq!(read["train"].labels(), [1, 0]);
         std::fs::write(&path, b"nonsense").unwrap();
-        assert!(Pictures::load(&path, &["test"]).is_err());
+        assert!(Pictures::load_all(&path).is_err());
     }
 
     #[test]
