@@ -66,8 +66,8 @@ struct Found {
 }
 
 impl Data {
-    /// Finds the pictures; one training picture in twelve is kept aside for validation.
-    pub fn load(subject: Subject, args: &Args) -> Result<Self> {
+    /// Finds the pictures; this share of the training pictures is kept aside for validation.
+    pub fn load(subject: Subject, validation: f64, args: &Args) -> Result<Self> {
         if args.limit == Some(0) {
             bail!("--limit: expected at least 1, found 0");
         }
@@ -75,7 +75,7 @@ impl Data {
             Subject::Digits => digits(args)?,
             Subject::Photographs => photographs(args)?,
         };
-        let (training, validation) = found.train.split(1.0 / 12.0)?;
+        let (training, validation) = found.train.split(validation)?;
         let limited = |pictures: Pictures| -> Result<Pictures> {
             let count = args.limit.unwrap_or(usize::MAX).min(pictures.len());
             Ok(pictures.subset(0..count)?)
@@ -195,7 +195,7 @@ mod tests {
             (Subject::Digits, (28, 28, 1)),
             (Subject::Photographs, (32, 32, 3)),
         ] {
-            let data = Data::load(subject, &args()).unwrap();
+            let data = Data::load(subject, 1.0 / 12.0, &args()).unwrap();
             assert_eq!(data.training.shape(), shape);
             let sizes = (data.training.len(), data.validation.len(), data.test.len());
             assert_eq!(sizes, (50, 50, 50));
@@ -213,7 +213,7 @@ mod tests {
                     builtin: false,
                     ..args()
                 };
-                let problem = format!("{:#}", Data::load(subject, &args).unwrap_err());
+                let problem = format!("{:#}", Data::load(subject, 1.0 / 12.0, &args).unwrap_err());
                 assert!(problem.contains(&named), "{problem}");
             }
         }

@@ -37,7 +37,7 @@ pub struct Args {
 /// Runs `cargo course eval`.
 pub fn run(args: Args) -> Result<ExitCode> {
     let (recipe, model, file) = trained(args.model.as_deref(), args.weights)?;
-    let data = Data::load(recipe.subject, &args.data)?;
+    let data = Data::load(recipe.subject, recipe.validation, &args.data)?;
     let (loss, share) = evaluate(model.as_ref(), &data.test)?;
     if args.json {
         let line = serde_json::json!({

@@ -17,6 +17,8 @@ pub struct Recipe {
     pub name: &'static str,
     /// What it learns from.
     pub subject: Subject,
+    /// How much of the training set is kept aside to watch the training by.
+    pub validation: f64,
     /// How often it goes through the training set.
     pub epochs: usize,
     /// How many examples each step looks at.
@@ -43,6 +45,7 @@ pub const RECIPES: &[Recipe] = &[
     Recipe {
         name: "mnist-mlp",
         subject: Subject::Digits,
+        validation: 1.0 / 12.0,
         epochs: 10,
         batch_size: 128,
         learning_rate: 0.001,
@@ -57,6 +60,7 @@ pub const RECIPES: &[Recipe] = &[
     Recipe {
         name: "mnist-cnn",
         subject: Subject::Digits,
+        validation: 1.0 / 12.0,
         epochs: 10,
         batch_size: 128,
         learning_rate: 0.005,
@@ -71,6 +75,7 @@ pub const RECIPES: &[Recipe] = &[
     Recipe {
         name: "cifar-cnn",
         subject: Subject::Photographs,
+        validation: 1.0 / 12.0,
         epochs: 10,
         batch_size: 64,
         learning_rate: 0.001,
@@ -85,7 +90,8 @@ pub const RECIPES: &[Recipe] = &[
     Recipe {
         name: "cifar-resnet",
         subject: Subject::Photographs,
-        epochs: 30,
+        validation: 1.0 / 50.0,
+        epochs: 36,
         batch_size: 128,
         learning_rate: 0.1,
         schedule: |_| Schedule::ONE_CYCLE,
@@ -99,7 +105,7 @@ pub const RECIPES: &[Recipe] = &[
             };
             Ok(Box::new(ResNet::new(&config, seed)?))
         },
-        augment: || Augment::default().crop(4).flip().cutout(8),
+        augment: || Augment::default().crop(4).flip(),
         optimizer: |parameters, learning_rate| {
             let config = NesterovConfig {
                 learning_rate,

@@ -75,7 +75,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let default = || places::runs(recipe.name);
     let out = args.out.clone().unwrap_or_else(default);
     writable(&out)?;
-    let data = Data::load(recipe.subject, &args.data)?;
+    let data = Data::load(recipe.subject, recipe.validation, &args.data)?;
     let seeds = args.seed..args.seed.saturating_add(args.seeds);
     let run = Run {
         recipe,
