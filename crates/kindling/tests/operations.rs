@@ -8,8 +8,8 @@ use candle_core::{Device, Tensor, Var};
 use kindling::{
     data::Random,
     ops::{
-        Conv2dConfig, add_relu, batch_norm, bias_relu, conv_relu_pool, conv2d, cross_entropy,
-        linear, linear_relu, max_pool2d,
+        Conv2dConfig, add_relu, batch_norm, bias_relu, conv_pool, conv_relu_pool, conv2d,
+        cross_entropy, linear, linear_relu, max_pool2d,
     },
 };
 use serde::Deserialize;
@@ -360,45 +360,53 @@ fn convolution_is_linear_and_moves_with_the_image() {
 }
 
 #[test]
-fn the_fused_operation_is_its_parts() {
+fn the_fused_operations_are_their_parts() {
     let mut random = Random::new(31);
-    for round in 0..30 {
-        let (batch, side) = (1 + random.below(20), 5 + random.below(12));
-        let (inputs, outputs) = (1 + random.below(8), 1 + random.below(40));
+    for round in 0..60 {
+        let (batch, side) = (1 + random.below(20), 9 + random.below(12));
+        let (inputs, outputs) = (1 + random.below(40), 1 + random.below(40));
         let config = Conv2dConfig {
+            stride: 1 + random.below(2),
             padding: random.below(2),
-            ..Conv2dConfig::default()
+            dilation: 1 + random.below(2),
+            groups: 1,
         };
-        let size = 1 + random.below(3);
-        let variable = |tensor: Tensor| Var::from_tensor(&tensor).unwrap();
-        let images = variable(
-            random
-                .normal((batch, side, side, inputs), 0.0, 1.0)
-                .unwrap(),
-        );
-        let weight = variable(random.normal((3, 3, inputs, outputs), 0.0, 0.3).unwrap());
-        let bias = variable(random.normal(outputs, 0.0, 0.3).unwrap());
-        let fused = conv_relu_pool(&images, &weight, &bias, &config, size).unwrap();
-        let features = bias_relu(&conv2d(&images, &weight, &config).unwrap(), &bias).unwrap();
-        let parts = max_pool2d(&features, size, size).unwrap();
-        assert_close(&fused, &parts, &format!("round {round}"));
-        let probe = random.normal(fused.shape().clone(), 0.0, 0.3).unwrap();
-        let gradients = |output: Tensor| {
-            (output * &probe)
-                .unwrap()
-                .sum_all()
-                .unwrap()
-                .backward()
-                .unwrap()
+        let (size, kernel) = (1 + random.below(3), 1 + random.below(3));
+        let mut variable = |shape: &[usize], deviation: f64| {
+            Var::from_tensor(&random.normal(shape, 0.0, deviation).unwrap()).unwrap()
         };
-        let (fused, parts) = (gradients(fused), gradients(parts));
-        for (name, parameter) in [("images", &images), ("weight", &weight), ("bias", &bias)] {
-            let what = format!("round {round}, gradient of {name}");
-            assert_close(
-                fused.get(parameter).unwrap(),
-                parts.get(parameter).unwrap(),
-                &what,
-            );
+        let images = variable(&[batch, side, side, inputs], 1.0);
+        let weight = variable(&[kernel, kernel, inputs, outputs], 0.2);
+        let bias = variable(&[outputs], 0.3);
+        let sums = || conv2d(&images, &weight, &config).unwrap();
+        let relu = bias_relu(&sums(), &bias).unwrap();
+        let all: [(&str, Tensor, Tensor, &[&Var]); 2] = [
+            (
+                "with bias and ReLU",
+                conv_relu_pool(&images, &weight, &bias, &config, size).unwrap(),
+                max_pool2d(&relu, size, size).unwrap(),
+                &[&images, &weight, &bias],
+            ),
+            (
+                "without",
+                conv_pool(&images, &weight, &config, size).unwrap(),
+                max_pool2d(&sums(), size, size).unwrap(),
+                &[&images, &weight],
+            ),
+        ];
+        for (name, fused, parts, parameters) in all {
+            let what = format!("round {round}, {name}, {config:?}, kernel {kernel}, window {size}");
+            assert_close(&fused, &parts, &what);
+            let probe = random.normal(fused.shape().clone(), 0.0, 0.1).unwrap();
+            let gradients = |output: Tensor| {
+                let loss = (output * &probe).unwrap().sum_all().unwrap();
+                loss.backward().unwrap()
+            };
+            let (fused, parts) = (gradients(fused), gradients(parts));
+            for (number, parameter) in parameters.iter().enumerate() {
+                let [fused, parts] = [&fused, &parts].map(|all| all.get(parameter).unwrap());
+                assert_close(fused, parts, &format!("{what}, gradient {number}"));
+            }
         }
     }
 }
@@ -456,6 +464,9 @@ fn double_precision_goes_the_way_of_stock_candle() {
     )
     .unwrap();
     assert_close(&ours, &single(&stock), "conv_relu_pool");
+    let ours = conv_pool(&images, &weight, &config, 2).unwrap();
+    let stock = conv_pool(&double(&images), &double(&weight), &config, 2).unwrap();
+    assert_close(&ours, &single(&stock), "conv_pool");
     let (ours, statistics) = batch_norm(
         &images,
         &bias.narrow(0, 0, 3).unwrap(),

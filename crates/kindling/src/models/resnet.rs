@@ -7,7 +7,6 @@ use crate::{
     Result,
     data::Random,
     nn::{ConvolutionNorm, Dense, Residual, global_average_pool},
-    ops::max_pool2d,
 };
 
 // ANCHOR: config
@@ -61,7 +60,7 @@ impl ResNet {
         let mut stages = Vec::new();
         for &(channels, residual) in &config.stages {
             stages.push(Stage {
-                widen: ConvolutionNorm::new(inputs, channels, 3, 1, &mut random)?,
+                widen: ConvolutionNorm::new(inputs, channels, 3, 1, &mut random)?.pooled(2),
                 residual: residual
                     .then(|| Residual::new(channels, channels, 1, &mut random))
                     .transpose()?,
@@ -81,7 +80,7 @@ impl Model for ResNet {
     fn forward(&self, images: &Tensor) -> Result<Tensor> {
         let mut x = self.stem.forward(&channels_last(images, self.image)?)?; // (batch, height, width, stem)
         for stage in &self.stages {
-            x = max_pool2d(&stage.widen.forward(&x)?, 2, 2)?; // (batch, height / 2, width / 2, channels)
+            x = stage.widen.forward(&x)?; // (batch, height / 2, width / 2, channels)
             if let Some(residual) = &stage.residual {
                 x = residual.forward(&x)?;
             }
@@ -94,7 +93,7 @@ impl Model for ResNet {
             .stem
             .forward_training(&channels_last(images, self.image)?)?;
         for stage in &self.stages {
-            x = max_pool2d(&stage.widen.forward_training(&x)?, 2, 2)?;
+            x = stage.widen.forward_training(&x)?;
             if let Some(residual) = &stage.residual {
                 x = residual.forward_training(&x)?;
             }

@@ -6,7 +6,7 @@ use super::BatchNorm;
 use crate::{
     Result,
     data::Random,
-    ops::{Conv2dConfig, bias_relu, conv_relu_pool, conv2d},
+    ops::{Conv2dConfig, bias_relu, conv_pool, conv_relu_pool, conv2d},
 };
 
 /// A square kernel slid over images, with a bias for each output channel.
@@ -77,6 +77,7 @@ pub struct ConvolutionNorm {
     /// The normalisation of the output channels.
     pub norm: BatchNorm,
     config: Conv2dConfig,
+    pool: Option<usize>,
     relu: bool,
 }
 
@@ -101,8 +102,18 @@ impl ConvolutionNorm {
                 padding: kernel / 2,
                 ..Conv2dConfig::default()
             },
+            pool: None,
             relu: true,
         })
+    }
+
+    /// The same with max-pooling over `size × size` windows before the normalisation, which then has less to look at.
+    #[must_use]
+    pub fn pooled(self, size: usize) -> Self {
+        Self {
+            pool: Some(size),
+            ..self
+        }
     }
 
     /// The same without ReLU.
@@ -116,14 +127,21 @@ impl ConvolutionNorm {
 
     /// With the running statistics.
     pub fn forward(&self, images: &Tensor) -> Result<Tensor> {
-        let features = conv2d(images, &self.weight, &self.config)?;
-        self.norm.forward(&features, self.relu)
+        self.norm.forward(&self.features(images)?, self.relu)
     }
 
     /// With the statistics of this batch.
     pub fn forward_training(&self, images: &Tensor) -> Result<Tensor> {
-        let features = conv2d(images, &self.weight, &self.config)?;
-        self.norm.forward_training(&features, self.relu)
+        self.norm
+            .forward_training(&self.features(images)?, self.relu)
+    }
+
+    /// What the normalisation is given.
+    fn features(&self, images: &Tensor) -> Result<Tensor> {
+        match self.pool {
+            Some(size) => conv_pool(images, &self.weight, &self.config, size),
+            None => conv2d(images, &self.weight, &self.config),
+        }
     }
 
     /// Weight and normalisation by name.

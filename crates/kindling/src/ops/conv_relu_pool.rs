@@ -1,4 +1,4 @@
-//! Convolution, bias, ReLU and max-pooling in one operation.
+//! Convolution and max-pooling in one operation, with bias and ReLU in between or without.
 //!
 //! Between a convolution and its pooling lie the largest tensors of a small network, four times as many numbers as
 //! what comes out. Done in one go they never leave the processor's cache, and what the backward pass needs of them is one byte
@@ -10,6 +10,7 @@ use candle_core::{CpuStorage, CustomOp3, Layout, Shape, Tensor};
 
 use super::{
     bias_relu::bias_relu,
+    chosen::{self, NONE, Pooled},
     conv2d::conv2d,
     convolution::Passes,
     geometry::{Conv2dConfig, Geometry},
@@ -18,9 +19,6 @@ use super::{
     vectorized::vectorized,
 };
 use crate::{Error, Result};
-
-/// In the notes on what was chosen: ReLU made this output zero.
-const NONE: u8 = u8::MAX;
 
 /// The largest of each `size × size` window of `relu(conv2d(images, weight) + bias)`, in one pass over memory.
 ///
@@ -41,30 +39,63 @@ pub fn conv_relu_pool(
             found: bias.dims().to_vec(),
         });
     }
-    // A choice is one byte, so that larger windows go the long way.
-    let fused = on_cpu(&[images, weight, bias]) && (1..=15).contains(&size);
-    if !fused || geometry.out_height < size || geometry.out_width < size {
+    if !on_cpu(&[bias]) || !can_be_fused(images, weight, &geometry, size) {
         let features = bias_relu(&conv2d(images, weight, config)?, bias)?;
         return max_pool2d(&features, size, size);
     }
-    let operation = ConvReluPool {
-        passes: Passes::new(geometry),
-        size,
-        choices: Mutex::default(),
-    };
+    let operation = ConvReluPool::new(geometry, size, true);
     Ok(images
         .contiguous()?
         .apply_op3(&weight.contiguous()?, &bias.contiguous()?, operation)?)
 }
 
+/// The largest of each `size × size` window of `conv2d(images, weight)`; as [`conv_relu_pool`], without bias and ReLU.
+///
+/// Made for a normalisation that follows: it has a quarter of the numbers to look at.
+pub fn conv_pool(
+    images: &Tensor,
+    weight: &Tensor,
+    config: &Conv2dConfig,
+    size: usize,
+) -> Result<Tensor> {
+    let geometry = Geometry::new(images, weight, *config)?;
+    if !can_be_fused(images, weight, &geometry, size) {
+        return max_pool2d(&conv2d(images, weight, config)?, size, size);
+    }
+    let bias = Tensor::zeros(geometry.out_channels, weight.dtype(), weight.device())?;
+    let operation = ConvReluPool::new(geometry, size, false);
+    Ok(images
+        .contiguous()?
+        .apply_op3(&weight.contiguous()?, &bias, operation)?)
+}
+
+/// A choice is one byte, so that windows larger than 15 × 15 go the long way; so do groups.
+fn can_be_fused(images: &Tensor, weight: &Tensor, geometry: &Geometry, size: usize) -> bool {
+    on_cpu(&[images, weight])
+        && (1..=15).contains(&size)
+        && geometry.config.groups == 1
+        && geometry.out_height >= size
+        && geometry.out_width >= size
+}
+
 struct ConvReluPool {
     passes: Passes,
     size: usize,
+    relu: bool,
     /// For each output which pixel of its window was the largest, or [`NONE`].
     choices: Mutex<Vec<u8>>,
 }
 
 impl ConvReluPool {
+    fn new(geometry: Geometry, size: usize, relu: bool) -> Self {
+        Self {
+            passes: Passes::new(geometry),
+            size,
+            relu,
+            choices: Mutex::default(),
+        }
+    }
+
     fn pooled(&self) -> (usize, usize) {
         let geometry = &self.passes.geometry;
         (
@@ -73,7 +104,7 @@ impl ConvReluPool {
         )
     }
 
-    /// For each window of one image, in order, the positions of its pixels' first channels among the sums.
+    /// For each window of one image, in order, the positions that it covers.
     fn windows(&self) -> Vec<Vec<usize>> {
         let geometry = &self.passes.geometry;
         let (rows, columns) = self.pooled();
@@ -85,7 +116,6 @@ impl ConvReluPool {
             .map(|window| {
                 (0..size * size)
                     .map(|pixel| corner(window) + pixel / size * geometry.out_width + pixel % size)
-                    .map(|position| position * geometry.out_channels)
                     .collect()
             })
             .collect()
@@ -125,6 +155,7 @@ impl CustomOp3 for ConvReluPool {
                     geometry.positions() * channels,
                     &windows,
                     bias,
+                    self.relu,
                     output,
                     choices,
                 );
@@ -150,31 +181,19 @@ impl CustomOp3 for ConvReluPool {
         let Ok(choices) = self.choices.lock() else {
             candle_core::bail!("conv-relu-pool: another thread failed while it held the choices");
         };
-        let geometry = &self.passes.geometry;
-        let channels = geometry.out_channels;
-        let (rows, columns) = self.pooled();
-        let per_image = rows * columns * channels;
-        let windows = self.windows();
-        // Rows and columns behind the last whole window pass nothing back.
-        let uncovered = rows * columns * self.size * self.size < geometry.positions();
-        let gradients = self.passes.backward(
-            &Values::of(images)?,
-            &Values::of(weight)?,
-            images.track_op(),
-            |few, to_sums, to_bias| {
-                let part = few.start * per_image..few.end * per_image;
-                if uncovered {
-                    to_sums.fill(0.0);
-                }
-                spread(
-                    to_sums,
-                    geometry.positions() * channels,
-                    &windows,
-                    &gradient_values[part.clone()],
-                    &choices[part],
-                    to_bias,
-                );
-            },
+        let (images_values, weight_values) = (Values::of(images)?, Values::of(weight)?);
+        let pooled = Pooled {
+            windows: &self.windows(),
+            choices: &choices,
+            gradient: &gradient_values,
+        };
+        let wanted = images.track_op();
+        let gradients = chosen::backward(
+            &self.passes,
+            &images_values,
+            &weight_values,
+            wanted,
+            &pooled,
         );
         let tensor = |values, like: &Tensor| Tensor::from_vec(values, like.shape(), like.device());
         Ok((
@@ -183,18 +202,21 @@ impl CustomOp3 for ConvReluPool {
                 .map(|values| tensor(values, images))
                 .transpose()?,
             Some(tensor(gradients.weight, weight)?),
-            Some(tensor(gradients.bias, bias)?),
+            bias.track_op()
+                .then(|| tensor(gradients.bias, bias))
+                .transpose()?,
         ))
     }
 }
 
 vectorized! {
-    /// For each window and channel the largest sum, with bias and ReLU, and which pixel it was.
+    /// For each window and channel the largest sum, with bias and (if wanted) ReLU, and which pixel it was.
     fn choose(
         sums: &[f32],
         of_image: usize,
         windows: &[Vec<usize>],
         bias: &[f32],
+        relu: bool,
         output: &mut [f32],
         choices: &mut [u8],
     ) {
@@ -203,10 +225,10 @@ vectorized! {
         for (number, (output, choices)) in results.enumerate() {
             let sums = &sums[number / windows.len() * of_image..];
             let window = &windows[number % windows.len()];
-            output.copy_from_slice(&sums[window[0]..][..channels]);
+            output.copy_from_slice(&sums[window[0] * channels..][..channels]);
             choices.fill(0);
-            for (pixel, start) in window.iter().enumerate().skip(1) {
-                let candidates = &sums[*start..][..channels];
+            for (pixel, position) in window.iter().enumerate().skip(1) {
+                let candidates = &sums[position * channels..][..channels];
                 for ((best, choice), candidate) in output.iter_mut().zip(choices.iter_mut()).zip(candidates) {
                     let better = *candidate > *best;
                     *best = if better { *candidate } else { *best };
@@ -215,36 +237,9 @@ vectorized! {
             }
             for ((best, choice), bias) in output.iter_mut().zip(choices.iter_mut()).zip(bias) {
                 let sum = *best + bias;
-                let cut = sum <= 0.0;
+                let cut = relu && sum <= 0.0;
                 *best = if cut { 0.0 } else { sum };
                 *choice = if cut { NONE } else { *choice };
-            }
-        }
-    }
-}
-
-vectorized! {
-    /// Gives the gradient of each output to the pixel that was chosen, and zero to the others of its window.
-    fn spread(
-        to_sums: &mut [f32],
-        of_image: usize,
-        windows: &[Vec<usize>],
-        gradient: &[f32],
-        choices: &[u8],
-        to_bias: &mut [f32],
-    ) {
-        let channels = to_bias.len();
-        let given = gradient.chunks_exact(channels).zip(choices.chunks_exact(channels));
-        for (number, (gradient, choices)) in given.enumerate() {
-            let to_sums = &mut to_sums[number / windows.len() * of_image..];
-            for (pixel, start) in windows[number % windows.len()].iter().enumerate() {
-                let place = &mut to_sums[*start..][..channels];
-                for ((to_sum, gradient), choice) in place.iter_mut().zip(gradient).zip(choices) {
-                    *to_sum = if *choice == pixel as u8 { *gradient } else { 0.0 };
-                }
-            }
-            for ((to_bias, gradient), choice) in to_bias.iter_mut().zip(gradient).zip(choices) {
-                *to_bias += if *choice == NONE { 0.0 } else { *gradient };
             }
         }
     }

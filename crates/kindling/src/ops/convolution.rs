@@ -26,10 +26,10 @@ const PARTS: usize = 8;
 pub(super) struct Passes {
     pub geometry: Geometry,
     /// Where each window begins, for as many images as are worked on at once.
-    starts: Vec<usize>,
-    runs: Vec<usize>,
-    run_length: usize,
-    images_at_once: usize,
+    pub starts: Vec<usize>,
+    pub runs: Vec<usize>,
+    pub run_length: usize,
+    pub images_at_once: usize,
 }
 
 impl Passes {
@@ -133,7 +133,7 @@ impl Passes {
         images: &[f32],
         weight: &[f32],
         wanted: bool,
-        gradient: impl Fn(std::ops::Range<usize>, &mut [f32], &mut [f32]) + Sync,
+        gradient: impl Fn(Range, &mut [f32], &mut [f32]) + Sync,
     ) -> Gradients {
         let geometry = &self.geometry;
         let transposed = if wanted {
@@ -141,6 +141,38 @@ impl Passes {
         } else {
             Vec::new()
         };
+        self.in_parts(
+            images,
+            weight.len(),
+            wanted,
+            |to_sums: &mut Vec<f32>, few, padded, to_padded, sums| {
+                let positions = few.len() * geometry.positions();
+                let used = positions * geometry.out_channels;
+                to_sums.resize(used + SLACK, 0.0);
+                gradient(few, &mut to_sums[..used], &mut sums.bias);
+                Arch::new().dispatch(Backward {
+                    passes: self,
+                    positions,
+                    padded,
+                    to_sums,
+                    transposed: &transposed,
+                    to_weight: &mut sums.weight,
+                    to_padded,
+                });
+            },
+        )
+    }
+
+    /// A backward pass over a few images at a time: `pass` is given some scratch memory, which images, these with their zeros around
+    /// them, and where to add the gradients of all three: of the padded images (empty if not `wanted`), of weight and bias.
+    pub(super) fn in_parts<Scratch: Default>(
+        &self,
+        images: &[f32],
+        weight_len: usize,
+        wanted: bool,
+        pass: impl Fn(&mut Scratch, Range, &[f32], &mut [f32], &mut Sums) + Sync,
+    ) -> Gradients {
+        let geometry = &self.geometry;
         let image_len = geometry.image_len();
         let mut to_images = vec![0.0; if wanted { images.len() } else { 0 }];
         let a_part = geometry.batch.div_ceil(PARTS).max(1);
@@ -153,62 +185,61 @@ impl Passes {
         } else {
             parts.iter().map(|_| Default::default()).collect()
         };
-        let sums: Vec<(Vec<f32>, Vec<f32>)> = parts
+        let empty = || Sums {
+            weight: vec![0.0; weight_len],
+            bias: vec![0.0; geometry.out_channels],
+        };
+        let sums: Vec<Sums> = parts
             .into_par_iter()
             .zip(pieces)
             .map(|(part, to_images)| {
-                let mut to_weight = vec![0.0; weight.len()];
-                let mut to_bias = vec![0.0; geometry.out_channels];
-                let (mut padded, mut to_sums, mut to_padded) = (vec![], vec![], vec![]);
+                let mut sums = empty();
+                let (mut scratch, mut padded, mut to_padded) = (Scratch::default(), vec![], vec![]);
                 for first in part.clone().step_by(self.images_at_once) {
                     let few = first..part.end.min(first + self.images_at_once);
-                    let positions = few.len() * geometry.positions();
-                    geometry.pad(
-                        &images[few.start * image_len..few.end * image_len],
-                        &mut padded,
-                    );
-                    to_sums.resize(positions * geometry.out_channels + SLACK, 0.0);
-                    let used = positions * geometry.out_channels;
-                    gradient(few.clone(), &mut to_sums[..used], &mut to_bias);
+                    let place = few.start * image_len..few.end * image_len;
+                    geometry.pad(&images[place], &mut padded);
                     if wanted {
                         to_padded.clear();
                         to_padded.resize(few.len() * geometry.padded_len() + SLACK, 0.0);
                     }
-                    Arch::new().dispatch(Backward {
-                        passes: self,
-                        positions,
-                        padded: &padded,
-                        to_sums: &to_sums,
-                        transposed: &transposed,
-                        to_weight: &mut to_weight,
-                        to_padded: &mut to_padded,
-                    });
+                    pass(
+                        &mut scratch,
+                        few.clone(),
+                        &padded,
+                        &mut to_padded,
+                        &mut sums,
+                    );
                     if wanted {
                         let offset = first - part.start;
                         let place = offset * image_len..(offset + few.len()) * image_len;
                         geometry.unpad(&to_padded, &mut to_images[place]);
                     }
                 }
-                (to_weight, to_bias)
+                sums
             })
             .collect();
-        let mut sums = sums.into_iter();
-        let (mut to_weight, mut to_bias) = sums
-            .next()
-            .unwrap_or_else(|| (vec![0.0; weight.len()], vec![0.0; geometry.out_channels]));
-        for (weight, bias) in sums {
-            add(&mut to_weight, &weight);
-            add(&mut to_bias, &bias);
+        let mut parts = sums.into_iter();
+        let mut sums = parts.next().unwrap_or_else(empty);
+        for part in parts {
+            add(&mut sums.weight, &part.weight);
+            add(&mut sums.bias, &part.bias);
         }
         Gradients {
-            weight: to_weight,
-            bias: to_bias,
+            weight: sums.weight,
+            bias: sums.bias,
             images: wanted.then_some(to_images),
         }
     }
 }
 
 type Range = std::ops::Range<usize>;
+
+/// What is added up over the images.
+pub(super) struct Sums {
+    pub weight: Vec<f32>,
+    pub bias: Vec<f32>,
+}
 
 /// The gradients of one convolution, each in the layout of what it belongs to.
 pub(super) struct Gradients {

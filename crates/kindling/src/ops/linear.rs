@@ -6,13 +6,13 @@ use rayon::prelude::*;
 
 use super::{
     bias_relu::masked,
-    tile::{Panels, SLACK, dots, multiply, outer, store, zeros},
+    tile::{PANEL_VECTORS, Panels, SLACK, dots, multiply, outer, store, zeros},
     values::{Values, on_cpu, slice},
 };
 use crate::{Error, Result};
 
-/// Rows a thread takes at a time.
-const ROWS: usize = 24;
+/// Rows a thread takes at a time: whole tiles of 8, and an even number of parts for the usual sizes.
+const ROWS: usize = 16;
 
 /// Below this many multiply-adds a second thread costs more than it brings.
 const WORTH_A_THREAD: usize = 1 << 20;
@@ -158,10 +158,10 @@ impl CustomOp3 for Linear {
 impl Linear {
     /// `to_sumsᵀ · inputs`, `(outputs, inputs)`; each task owns some rows of it, so that the sum never depends on threads.
     fn to_weight(&self, to_sums: &[f32], inputs: &[f32]) -> Vec<f32> {
-        let lanes = super::tile::panel_width();
+        let lanes = super::tile::panel_width() / PANEL_VECTORS;
         // The last panel reads whole vectors: it needs room behind the last row.
         let padded: Vec<f32>;
-        let inputs = if self.width.is_multiple_of(lanes / 2) {
+        let inputs = if self.width.is_multiple_of(lanes) {
             inputs
         } else {
             padded = inputs.iter().copied().chain([0.0; SLACK]).collect();
@@ -221,7 +221,7 @@ impl WithSimd for Forward<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         if S::REGISTER_COUNT >= 32 {
-            self.run::<S, 6, 4>(simd);
+            self.run::<S, 8, 3>(simd);
         } else {
             self.run::<S, 4, 2>(simd);
         }
@@ -275,14 +275,16 @@ impl WithSimd for ToWeight<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
-        let panel = 2 * S::F32_LANES;
+        let panel = 3 * S::F32_LANES;
         for column in (0..self.layer.width).step_by(panel) {
             let used = panel.min(self.layer.width - column);
-            match (S::REGISTER_COUNT >= 32, used > S::F32_LANES) {
-                (true, true) => self.panel::<S, 12, 2>(simd, column, used),
-                (true, false) => self.panel::<S, 12, 1>(simd, column, used),
-                (false, true) => self.panel::<S, 6, 2>(simd, column, used),
-                (false, false) => self.panel::<S, 6, 1>(simd, column, used),
+            match (S::REGISTER_COUNT >= 32, used.div_ceil(S::F32_LANES)) {
+                (true, 3) => self.panel::<S, 8, 3>(simd, column, used),
+                (true, 2) => self.panel::<S, 8, 2>(simd, column, used),
+                (true, _) => self.panel::<S, 8, 1>(simd, column, used),
+                (false, 3) => self.panel::<S, 4, 3>(simd, column, used),
+                (false, 2) => self.panel::<S, 4, 2>(simd, column, used),
+                (false, _) => self.panel::<S, 4, 1>(simd, column, used),
             }
         }
     }

@@ -7,6 +7,7 @@
 mod add_relu;
 mod batch_norm;
 mod bias_relu;
+mod chosen;
 mod conv2d;
 mod conv_relu_pool;
 mod convolution;
@@ -22,7 +23,7 @@ mod vectorized;
 pub use add_relu::add_relu;
 pub use batch_norm::{Statistics, batch_norm};
 pub use bias_relu::bias_relu;
-pub use conv_relu_pool::conv_relu_pool;
+pub use conv_relu_pool::{conv_pool, conv_relu_pool};
 pub use conv2d::conv2d;
 pub use cross_entropy::{cross_entropy, one_hot};
 pub use geometry::Conv2dConfig;
