@@ -4,7 +4,10 @@ use anyhow::{Result, bail};
 use candle_core::Var;
 use kindling::{
     data::{Augment, Loader, PictureLoader, Pictures},
-    models::{Cnn, CnnConfig, Mlp, MlpConfig, Model, NormCnn, NormCnnConfig, ResNet, ResNetConfig},
+    models::{
+        Cnn, CnnConfig, Mirrored, Mlp, MlpConfig, Model, NormCnn, NormCnnConfig, ResNet,
+        ResNetConfig,
+    },
     optim::{Adam, Nesterov, NesterovConfig, Optimizer, Schedule},
 };
 
@@ -91,7 +94,7 @@ pub const RECIPES: &[Recipe] = &[
         name: "cifar-resnet",
         subject: Subject::Photographs,
         validation: 1.0 / 50.0,
-        epochs: 16,
+        epochs: 24,
         batch_size: 128,
         learning_rate: 0.1,
         schedule: |_| Schedule::ONE_CYCLE,
@@ -103,9 +106,9 @@ pub const RECIPES: &[Recipe] = &[
                 stages: vec![(48, false), (96, true), (192, true)],
                 ..ResNetConfig::default()
             };
-            Ok(Box::new(ResNet::new(&config, seed)?))
+            Ok(Box::new(Mirrored::new(ResNet::new(&config, seed)?)))
         },
-        augment: || Augment::default().crop(4).flip(),
+        augment: || Augment::default().crop(4).flip().cutout(8),
         optimizer: |parameters, learning_rate| {
             let config = NesterovConfig {
                 learning_rate,

@@ -1,6 +1,7 @@
 //! Whole models, each one file that reads like its lesson.
 
 mod cnn;
+mod mirrored;
 mod mlp;
 mod norm_cnn;
 mod resnet;
@@ -9,6 +10,7 @@ use candle_core::{Tensor, Var};
 
 pub use crate::nn::Dense;
 pub use cnn::{Cnn, CnnConfig};
+pub use mirrored::Mirrored;
 pub use mlp::{Mlp, MlpConfig};
 pub use norm_cnn::{NormCnn, NormCnnConfig};
 pub use resnet::{ResNet, ResNetConfig};
