@@ -3,9 +3,9 @@
 //! | what a model gives | measures |
 //! |---|---|
 //! | a class | [`accuracy`], [`ConfusionMatrix`] |
-//! | a translation | [`bleu`], [`sentence_bleu`], [`chrf`]: equal to the Python package `sacrebleu` |
-//! | a summary | [`rouge`]: equal to the Python package `rouge-score` |
-//! | the probability of the next token | [`perplexity`] |
+//! | a translation | [`bleu`](fn@bleu), [`sentence_bleu`](fn@sentence_bleu), [`chrf`](fn@chrf): equal to the Python package `sacrebleu` |
+//! | a summary | [`rouge`](fn@rouge): equal to the Python package `rouge-score` |
+//! | the probability of the next token | [`perplexity`](fn@perplexity) |
 
 mod bleu;
 mod bleu_tokenizer;

@@ -1,7 +1,7 @@
 //! From raw input to an answer: so far the parts of a summary that picks whole sentences.
 //!
-//! [`TfIdf`] turns tokenised sentences into vectors, [`text_rank`] gives each sentence a score by the sentences that resemble it;
-//! it is [`page_rank`] on the graph of their similarities.
+//! [`TfIdf`] turns tokenised sentences into vectors, [`text_rank`](fn@text_rank) gives each sentence a score by the sentences that resemble it;
+//! it is [`page_rank`](fn@page_rank) on the graph of their similarities.
 
 mod page_rank;
 mod text_rank;
