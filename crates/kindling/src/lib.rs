@@ -2,8 +2,8 @@
 //!
 //! Lessons use [`candle_core::Tensor`] directly; this crate adds what they need around it:
 //! data sets and mini-batches ([`data`]), fast operations with their backward passes ([`ops`]), layers ([`nn`]), whole models
-//! ([`models`]), optimisers ([`optim`]), the training loop ([`train`]), measures ([`metrics`]) and figures ([`plot`]). Its public types own their data and can be named, so a value made in
-//! one notebook cell can be used in the next.
+//! ([`models`]), optimisers ([`optim`]), the training loop ([`train`]), measures ([`metrics`]), whole answers ([`pipeline`]) and figures ([`plot`]).
+//! Its public types own their data and can be named, so a value made in one notebook cell can be used in the next.
 
 pub mod data;
 mod error;
@@ -12,6 +12,7 @@ pub mod models;
 pub mod nn;
 pub mod ops;
 pub mod optim;
+pub mod pipeline;
 pub mod plot;
 mod tensor_file;
 pub mod train;

@@ -1,10 +1,32 @@
-//! Measures of how well a model does.
+//! Measures of how well a model does: of classes, of translations, of summaries, of the next token.
+//!
+//! | what a model gives | measures |
+//! |---|---|
+//! | a class | [`accuracy`], [`ConfusionMatrix`] |
+//! | a translation | [`bleu`](fn@bleu), [`sentence_bleu`](fn@sentence_bleu), [`chrf`](fn@chrf): equal to the Python package `sacrebleu` |
+//! | a summary | [`rouge`](fn@rouge): equal to the Python package `rouge-score` |
+//! | the probability of the next token | [`perplexity`](fn@perplexity) |
 
+mod bleu;
+mod bleu_tokenizer;
+mod chrf;
+mod common_subsequence;
 mod confusion;
+mod ngrams;
+mod perplexity;
+mod porter;
+mod references;
+mod rouge;
+mod rouge_tokenizer;
 
 use candle_core::{D, Tensor};
 
+pub use bleu::{BleuConfig, BleuScore, bleu, sentence_bleu};
+pub use bleu_tokenizer::BleuTokenizer;
+pub use chrf::{ChrfConfig, chrf};
 pub use confusion::ConfusionMatrix;
+pub use perplexity::perplexity;
+pub use rouge::{Rouge, RougeConfig, RougeScore, rouge};
 
 use crate::{Error, Result};
 
