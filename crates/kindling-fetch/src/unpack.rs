@@ -1,12 +1,20 @@
 //! Decompresses a file and checks that it is the one the manifest describes.
 
-use std::{fmt::Write, fs, io::Read, path::Path};
+use std::{
+    fmt::Write,
+    fs,
+    io::{Cursor, Read},
+    path::Path,
+};
 
 use flate2::read::MultiGzDecoder;
 use md5::Md5;
 use sha2::{Digest, Sha256};
 
 use crate::{DataFile, Error, Result, manifest::Checksum};
+
+/// How a gzip file begins.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// The decompressed bytes of the file at `path`, if they are the expected ones.
 pub(crate) fn unpack(path: &Path, expected: &DataFile) -> Result<Vec<u8>> {
@@ -27,17 +35,21 @@ pub(crate) fn unpack(path: &Path, expected: &DataFile) -> Result<Vec<u8>> {
 /// Decompresses, then compares the content: hosts compress differently.
 ///
 /// Memory is set by the manifest and not by what the file says about itself: reading stops one byte after the
-/// expected size.
+/// expected size. What is named `.gz` but not compressed, because its host serves it plain, is taken as it is.
 fn content(
-    file: fs::File,
+    mut file: fs::File,
     expected: &DataFile,
     size: u64,
     sha256: &str,
 ) -> std::result::Result<Vec<u8>, String> {
-    let reader: Box<dyn Read> = if expected.name.ends_with(".gz") {
-        Box::new(MultiGzDecoder::new(file))
-    } else {
-        Box::new(file)
+    let mut start = Vec::new();
+    let began = (&mut file).take(2).read_to_end(&mut start);
+    began.map_err(|error| format!("it cannot be read ({error})"))?;
+    let is_packed = expected.name.ends_with(".gz") && start == GZIP;
+    let file = Cursor::new(start).chain(file);
+    let reader: Box<dyn Read> = match is_packed {
+        true => Box::new(MultiGzDecoder::new(file)),
+        false => Box::new(file),
     };
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
     let outcome = reader.take(size.saturating_add(1)).read_to_end(&mut bytes);
@@ -125,6 +137,26 @@ mod tests {
         let file = published("data.gz", &bytes);
         assert_eq!(unpack(&path, &file).unwrap(), b"some words");
         assert_eq!(unpack(&path, &published("data", &bytes)).unwrap(), bytes);
+    }
+
+    #[test]
+    fn what_a_host_serves_plain_is_taken_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("words.txt.gz");
+        let file = DataFile {
+            unpacked_bytes: Some(10),
+            sha256: Some(hexadecimal(&Sha256::digest(b"some words"))),
+            md5: None,
+            ..published("words.txt.gz", b"")
+        };
+        for content in [b"some words".to_vec(), packed(b"some words")] {
+            fs::write(&path, content).unwrap();
+            assert_eq!(unpack(&path, &file).unwrap(), b"some words");
+        }
+        for content in [&b"some"[..], b"", b"s", b"some other words"] {
+            fs::write(&path, content).unwrap();
+            assert!(unpack(&path, &file).is_err());
+        }
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! The support crate of the Kindling course: what Candle lacks, small enough to read.
 //!
 //! Lessons use [`candle_core::Tensor`] directly; this crate adds what they need around it:
-//! data sets and mini-batches ([`data`]), fast operations with their backward passes ([`ops`]), layers ([`nn`]), whole models
-//! ([`models`]), optimisers ([`optim`]), the training loop ([`train`]), measures ([`metrics`]), whole answers ([`pipeline`]) and figures ([`plot`]).
-//! Its public types own their data and can be named, so a value made in one notebook cell can be used in the next.
+//! data sets and mini-batches ([`data`]), text as numbers ([`text`]), fast operations with their backward passes ([`ops`]), layers
+//! ([`nn`]), whole models ([`models`]), optimisers ([`optim`]), the training loop ([`train`]), measures ([`metrics`]), whole
+//! answers ([`pipeline`]) and figures ([`plot`]). Its public types own their data and can be named, so a value made in one
+//! notebook cell can be used in the next.
 
 pub mod data;
 mod error;
@@ -15,6 +16,7 @@ pub mod optim;
 pub mod pipeline;
 pub mod plot;
 mod tensor_file;
+pub mod text;
 pub mod train;
 
 pub use error::{Error, Result};
