@@ -1,9 +1,11 @@
 //! Measures of how well a model does.
 
+mod analogies;
 mod confusion;
 
 use candle_core::{D, Tensor};
 
+pub use analogies::{AnalogyScore, AnalogyScores, analogy_accuracy};
 pub use confusion::ConfusionMatrix;
 
 use crate::{Error, Result};
