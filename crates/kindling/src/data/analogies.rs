@@ -107,7 +107,7 @@ impl Analogies {
 
     /// Every question that pairs of one relation give: each pair with each other one, as the public test set has them.
     #[must_use]
-    pub fn from_pairs<'a>(name: &str, pairs: &[(&'a str, &'a str)]) -> AnalogySection {
+    pub fn from_pairs(name: &str, pairs: &[(&str, &str)]) -> AnalogySection {
         let mut questions = Vec::new();
         for one in pairs {
             for other in pairs.iter().filter(|other| *other != one) {

@@ -61,7 +61,8 @@ pub struct Word2VecConfig {
     pub subsample: f64,
     /// How often to go through the text.
     pub epochs: usize,
-    /// The learning rate at the start; it falls to almost nothing.
+    /// The learning rate at the start; it falls to almost nothing. CBOW, whose gradient is shared among the words of a
+    /// context, wants about three times that of skip-gram.
     pub learning_rate: f64,
     /// Words that occur less often are left out of the text.
     pub minimum_count: usize,

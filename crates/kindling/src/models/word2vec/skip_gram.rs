@@ -185,6 +185,7 @@ impl WithSimd for Learn<'_> {
     fn with_simd<S: Simd>(self, simd: S) -> f64 {
         let mut surprise = Surprise::new();
         let mut start = 0;
+        // ANCHOR: learn
         for run in &self.block.runs {
             let input = self.inputs.row_mut(run.input as usize);
             self.pull.fill(0.0);
@@ -204,6 +205,7 @@ impl WithSimd for Learn<'_> {
             add(simd, 1.0, self.pull, input);
             start = run.end;
         }
+        // ANCHOR_END: learn
         surprise.total()
     }
 }

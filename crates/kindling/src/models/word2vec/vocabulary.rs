@@ -176,7 +176,9 @@ mod tests {
         let vocabulary = Vocabulary::count(&text, 1).unwrap();
         let keep = vocabulary.keep(0.01);
         // (sqrt(count / (sample * total)) + 1) * (sample * total) / count, with the C program's own brackets.
-        let expected = |count: f64| ((count / 1.0_f64).sqrt() + 1.0) * 1.0 / count;
+        let (sample, total) = (0.01_f64, 100.0);
+        let expected =
+            |count: f64| ((count / (sample * total)).sqrt() + 1.0) * (sample * total) / count;
         assert!((keep[0] - expected(90.0)).abs() < 1e-12);
         assert!((keep[1] - expected(10.0)).abs() < 1e-12);
         assert_eq!(vocabulary.keep(1.0), [1.0; 2]);
