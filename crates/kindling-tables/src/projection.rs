@@ -21,24 +21,29 @@ const LARGEST: usize = 5_000;
 /// From this number on, t-SNE looks at distant groups as if each were a point.
 const MANY: usize = 1_000;
 
+/// How exact a component must be, as a share of the whole variance: finer than a picture shows.
+const NEARLY: f64 = 1e-3;
+
 /// The two principal components of vectors `(words, features)`: `(words, 2)`, the widest first, and the share of the
 /// variance that each shows.
 ///
-/// The sign of a component is not determined; here the coordinate of the largest size is positive. From Linfa's truncated singular value decomposition.
+/// The sign of a component is not determined; here the coordinate of the largest size is positive. Linfa finds the
+/// components step by step; where it does not get there, as it may with vectors that lie on one line, this fails.
 ///
 /// ```
-/// use candle_core::{Device, Tensor};
-/// let line = Tensor::new(&[[0_f32, 0.0, 1.0], [1.0, 2.0, 1.0], [2.0, 4.0, 1.0]], &Device::Cpu)?; // (3 words, 3 features)
-/// let (points, shares) = kindling_tables::pca(&line)?;
-/// assert_eq!(points.dims(), [3, 2]);
-/// assert!(shares[0] > 0.999);
+/// use kindling::data::Random;
+/// let vectors = Random::new(1).normal((50, 8), 0.0, 1.0)?; // (words, features)
+/// let (points, shares) = kindling_tables::pca(&vectors)?;
+/// assert_eq!(points.dims(), [50, 2]);
+/// assert!(shares[0] >= shares[1] && shares[0] + shares[1] < 1.0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn pca(vectors: &Tensor) -> Result<(Tensor, [f64; 2])> {
     let rows = rows("pca", vectors)?;
     let failed = |error: &dyn std::fmt::Display| Error::Argument(format!("pca: {error}"));
     let mean = rows.mean_axis(Axis(0)).unwrap_or_default();
-    let all: f64 = (&rows - &mean).iter().map(|number| number * number).sum();
+    let centred = &rows - &mean; // (words, features)
+    let all: f64 = centred.iter().map(|number| number * number).sum();
     if all == 0.0 {
         return Err(failed(
             &"expected vectors that differ, found the same one in each row",
@@ -46,8 +51,19 @@ pub fn pca(vectors: &Tensor) -> Result<(Tensor, [f64; 2])> {
     }
     let data = DatasetBase::from(rows);
     let model = Pca::params(2).fit(&data).map_err(|error| failed(&error))?;
+    for component in model.components().rows() {
+        // A component is an eigenvector of XᵀX: that only stretches it, by its variance.
+        let along = centred.dot(&component); // (words)
+        let stretched = centred.t().dot(&along); // (features)
+        let wrong = &stretched - &(&component * along.dot(&along));
+        if wrong.dot(&wrong).sqrt() > NEARLY * all {
+            return Err(failed(
+                &"the components were not found; do the vectors lie on a line, or are there too few?",
+            ));
+        }
+    }
     let found: Array2<f64> = model.predict(data.records()); // (words, 1 or 2): a line has only one component
-    let mut points = Array2::zeros((found.nrows(), 2));
+    let mut points: Array2<f64> = Array2::zeros((found.nrows(), 2));
     let mut shares = [0.0; 2];
     for ((found, mut column), share) in (found.columns().into_iter())
         .zip(points.columns_mut())
@@ -206,10 +222,10 @@ mod tests {
     #[test]
     fn components_are_those_of_an_ellipse() {
         // Along (3, 4) / 5 the points reach from -10 to 10, across it from -1 to 1.
-        let points: Vec<[f32; 2]> = (0..100)
+        let points: Vec<Vec<f32>> = (0..100)
             .map(|step| {
                 let (sin, cos) = (step as f32 * std::f32::consts::TAU / 100.0).sin_cos();
-                [6.0 * cos - 0.8 * sin, 8.0 * cos + 0.6 * sin]
+                vec![6.0 * cos - 0.8 * sin, 8.0 * cos + 0.6 * sin]
             })
             .collect();
         let (found, shares) = pca(&Tensor::new(points, &Device::Cpu).unwrap()).unwrap();
