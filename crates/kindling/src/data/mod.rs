@@ -1,5 +1,6 @@
 //! Data sets of pictures and texts, mini-batches and seeded random numbers.
 
+mod analogies;
 mod augment;
 mod batches;
 mod cifar10;
@@ -13,6 +14,7 @@ mod loader;
 mod mnist;
 mod picture_loader;
 mod pictures;
+mod planted_text;
 mod random;
 mod shapes;
 mod split_pairs;
@@ -20,6 +22,7 @@ mod text_file;
 mod toy_sentences;
 mod translations;
 
+pub use analogies::{Analogies, AnalogySection};
 pub use augment::Augment;
 pub use batches::Batches;
 pub use cifar10::Cifar10;
@@ -32,6 +35,7 @@ pub use loader::{BatchIterator, Loader};
 pub use mnist::{FASHION, Mnist, Source};
 pub use picture_loader::PictureLoader;
 pub use pictures::Pictures;
+pub use planted_text::{PlantedText, Topic};
 pub use random::Random;
 pub use text_file::{SentencePair, parse_lines, parse_pairs, parse_parallel, parse_text};
 pub use translations::Translations;

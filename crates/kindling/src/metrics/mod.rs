@@ -6,7 +6,9 @@
 //! | a translation | [`bleu`](fn@bleu), [`sentence_bleu`](fn@sentence_bleu), [`chrf`](fn@chrf): equal to the Python package `sacrebleu` |
 //! | a summary | [`rouge`](fn@rouge): equal to the Python package `rouge-score` |
 //! | the probability of the next token | [`perplexity`](fn@perplexity) |
+//! | a vector for each word | [`analogy_accuracy`] |
 
+mod analogies;
 mod bleu;
 mod bleu_tokenizer;
 mod chrf;
@@ -21,6 +23,7 @@ mod rouge_tokenizer;
 
 use candle_core::{D, Tensor};
 
+pub use analogies::{AnalogyScore, AnalogyScores, analogy_accuracy};
 pub use bleu::{BleuConfig, BleuScore, bleu, sentence_bleu};
 pub use bleu_tokenizer::BleuTokenizer;
 pub use chrf::{ChrfConfig, chrf};

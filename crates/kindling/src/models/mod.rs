@@ -5,6 +5,7 @@ mod mirrored;
 mod mlp;
 mod norm_cnn;
 mod resnet;
+mod word2vec;
 
 use candle_core::{Tensor, Var};
 
@@ -14,6 +15,7 @@ pub use mirrored::Mirrored;
 pub use mlp::{Mlp, MlpConfig};
 pub use norm_cnn::{NormCnn, NormCnnConfig};
 pub use resnet::{ResNet, ResNetConfig};
+pub use word2vec::{Algorithm, Word2Vec, Word2VecConfig};
 
 use crate::{Error, Result, data::Random};
 
