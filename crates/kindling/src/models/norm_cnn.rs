@@ -9,6 +9,7 @@ use crate::{
     Result,
     data::Random,
     nn::{ConvolutionNorm, Dense, Dropout},
+    ops::max_pool2d,
 };
 
 /// The sizes of a [`NormCnn`]; by default those for MNIST.
@@ -36,7 +37,7 @@ impl Default for NormCnnConfig {
 }
 
 // ANCHOR: norm_cnn
-/// Two convolutions, the second with a pooling, some times over; then dropout and one fully connected layer.
+/// Two convolutions and a pooling, some times over; then dropout and one fully connected layer.
 #[derive(Debug, Clone)]
 pub struct NormCnn {
     stages: Vec<[ConvolutionNorm; 2]>,
@@ -54,7 +55,7 @@ impl NormCnn {
         for &channels in &config.stages {
             stages.push([
                 ConvolutionNorm::new(inputs, channels, 3, 1, &mut random)?,
-                ConvolutionNorm::new(channels, channels, 3, 1, &mut random)?.pooled(2),
+                ConvolutionNorm::new(channels, channels, 3, 1, &mut random)?,
             ]);
             (height, width, inputs) = (height / 2, width / 2, channels);
         }
@@ -71,8 +72,8 @@ impl Model for NormCnn {
     fn forward(&self, images: &Tensor) -> Result<Tensor> {
         let mut x = channels_last(images, self.image)?;
         for [first, second] in &self.stages {
-            x = first.forward(&x)?; // (batch, height, width, channels)
-            x = second.forward(&x)?; // (batch, height / 2, width / 2, channels)
+            x = second.forward(&first.forward(&x)?)?; // (batch, height, width, channels)
+            x = max_pool2d(&x, 2, 2)?; // (batch, height / 2, width / 2, channels)
         }
         self.output.forward(&x.flatten_from(1)?) // (batch, classes)
     }
@@ -81,6 +82,7 @@ impl Model for NormCnn {
         let mut x = channels_last(images, self.image)?;
         for [first, second] in &self.stages {
             x = second.forward_training(&first.forward_training(&x)?)?;
+            x = max_pool2d(&x, 2, 2)?;
         }
         let x = self.dropout.forward_training(&x.flatten_from(1)?, random)?;
         self.output.forward(&x) // (batch, classes)
