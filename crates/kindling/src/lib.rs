@@ -1,7 +1,7 @@
 //! The support crate of the Kindling course: what Candle lacks, small enough to read.
 //!
 //! Lessons use [`candle_core::Tensor`] directly; this crate adds what they need around it:
-//! data sets and mini-batches ([`data`]), fast operations with their backward passes ([`ops`]), layers ([`nn`]), whole models
+//! data sets and mini-batches ([`data`]), text as numbers ([`text`]), fast operations with their backward passes ([`ops`]), layers ([`nn`]), whole models
 //! ([`models`]), optimisers ([`optim`]), the training loop ([`train`]), measures ([`metrics`]) and figures ([`plot`]). Its public types own their data and can be named, so a value made in
 //! one notebook cell can be used in the next.
 
@@ -14,6 +14,7 @@ pub mod ops;
 pub mod optim;
 pub mod plot;
 mod tensor_file;
+pub mod text;
 pub mod train;
 
 pub use error::{Error, Result};

@@ -23,24 +23,10 @@ pub(crate) struct TensorFile {
 }
 
 impl TensorFile {
-    /// Writes a neighbour first, waits until it is on the disk, and only then gives it the name: whoever cuts this
-    /// short at any moment leaves the old file or the new one, never a part.
+    /// Writes the file whole or not at all.
     pub(crate) fn write(&self, path: &Path) -> Result<()> {
         let bytes = self.bytes().map_err(|problem| damaged(path, &problem))?;
-        let folder = path.parent().unwrap_or(Path::new(""));
-        fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
-        let part = part(path);
-        let written = File::create(&part).and_then(|mut file| {
-            file.write_all(&bytes)?;
-            file.sync_all()
-        });
-        if let Err(error) = written {
-            let _ = fs::remove_file(&part); // a full disk should at least not keep the part
-            return Err(failed(path, error));
-        }
-        fs::rename(&part, path).map_err(|error| failed(path, error))?;
-        sync_folder(folder);
-        Ok(())
+        write_whole(path, &bytes)
     }
 
     /// Reads it back; a file that was cut or changed is an error.
@@ -87,6 +73,25 @@ impl TensorFile {
         }
         format!("{:08x}", sum.sum())
     }
+}
+
+/// Writes a neighbour first, waits until it is on the disk, and only then gives it the name: whoever cuts this
+/// short at any moment leaves the old file or the new one, never a part.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
+    let part = part(path);
+    let written = File::create(&part).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    if let Err(error) = written {
+        let _ = fs::remove_file(&part); // a full disk should at least not keep the part
+        return Err(failed(path, error));
+    }
+    fs::rename(&part, path).map_err(|error| failed(path, error))?;
+    sync_folder(folder);
+    Ok(())
 }
 
 /// The name of a file while it is being written.
