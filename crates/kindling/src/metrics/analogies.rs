@@ -123,10 +123,8 @@ impl fmt::Display for AnalogyScores {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let total = self.total();
         let rows = || self.sections.iter().chain([&total]);
-        let width = rows()
-            .map(|row| row.name.chars().count())
-            .max()
-            .unwrap_or(0);
+        let widths = rows().map(|row| row.name.chars().count());
+        let width = widths.fold("relation".len(), usize::max);
         writeln!(f, "{:width$}  accuracy  right  asked  unknown", "relation")?;
         for row in rows() {
             let accuracy = row.accuracy();
