@@ -55,7 +55,15 @@ pub struct Data {
     pub name: String,
     /// Where they came from this time.
     pub source: String,
+    /// Under what a model trained on them may be used.
+    pub licence: &'static str,
 }
+
+/// What is said of a model of somebody's own pictures.
+const OWN: &str = "as your pictures";
+
+/// What is said of a model of pictures that the course draws.
+const BUILTIN: &str = "MIT OR Apache-2.0, as the course's code";
 
 /// Pictures as they were found.
 struct Found {
@@ -63,6 +71,7 @@ struct Found {
     test: Pictures,
     name: String,
     source: String,
+    licence: &'static str,
 }
 
 impl Data {
@@ -86,6 +95,7 @@ impl Data {
             test: limited(found.test)?.examples()?,
             name: found.name,
             source: found.source,
+            licence: found.licence,
         })
     }
 }
@@ -109,6 +119,11 @@ fn photographs(args: &Args) -> Result<Found> {
     }
     let own = name.clone();
     Ok(Found {
+        licence: match (&name, cifar.source) {
+            (Some(_), _) => OWN,
+            (None, Source::Builtin) => BUILTIN,
+            (None, _) => "for research, as CIFAR-10; cite Krizhevsky (2009)",
+        },
         name: name.unwrap_or_else(|| {
             let known = match cifar.source {
                 Source::Builtin => "built-in shapes",
@@ -137,6 +152,7 @@ fn digits(args: &Args) -> Result<Found> {
             test: pictures(&read("t10k")?)?,
             source: name.clone(),
             name,
+            licence: OWN,
         });
     }
     let mnist = if args.builtin {
@@ -144,15 +160,16 @@ fn digits(args: &Args) -> Result<Found> {
     } else {
         Mnist::load()?
     };
-    let name = match mnist.source {
-        Source::Builtin => "built-in digits",
-        _ => "MNIST",
+    let (name, licence) = match mnist.source {
+        Source::Builtin => ("built-in digits", BUILTIN),
+        _ => ("MNIST", "CC BY-SA 3.0, as MNIST"),
     };
     Ok(Found {
         train: pictures(&mnist.train)?,
         test: pictures(&mnist.test)?,
         name: name.to_owned(),
         source: format!("the {}", mnist.source),
+        licence,
     })
 }
 

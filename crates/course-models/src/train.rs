@@ -198,6 +198,7 @@ impl Run {
             ("config", &self.recipe.describe(steps)),
             ("score", score),
             ("data", &self.data.name),
+            ("licence", self.data.licence),
             ("command", &command()),
         ];
         save_weights(model, &file, &details)?;
