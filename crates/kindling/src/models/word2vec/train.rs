@@ -52,7 +52,7 @@ impl Word2Vec {
         let embeddings = inputs.to_tensor()?; // (vocabulary, features)
         if !embeddings.sum_all()?.to_scalar::<f32>()?.is_finite() {
             return Err(Error::Training(format!(
-                "word vectors grew without limit; choose a learning rate below {}",
+                "word vectors grew without limit; choose a learning rate below {:?}",
                 config.learning_rate
             )));
         }
