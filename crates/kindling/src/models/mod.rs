@@ -4,6 +4,7 @@ mod cnn;
 mod mlp;
 mod norm_cnn;
 mod resnet;
+mod transformer;
 
 use candle_core::{Tensor, Var};
 
@@ -12,6 +13,7 @@ pub use cnn::{Cnn, CnnConfig};
 pub use mlp::{Mlp, MlpConfig};
 pub use norm_cnn::{NormCnn, NormCnnConfig};
 pub use resnet::{ResNet, ResNetConfig};
+pub use transformer::{Decoding, Transformer, TransformerConfig};
 
 use crate::{Error, Result, data::Random};
 
