@@ -5,6 +5,7 @@ mod mirrored;
 mod mlp;
 mod norm_cnn;
 mod resnet;
+mod transformer;
 mod word2vec;
 
 use candle_core::{Tensor, Var};
@@ -15,6 +16,7 @@ pub use mirrored::Mirrored;
 pub use mlp::{Mlp, MlpConfig};
 pub use norm_cnn::{NormCnn, NormCnnConfig};
 pub use resnet::{ResNet, ResNetConfig};
+pub use transformer::{Decoding, Transformer, TransformerConfig};
 pub use word2vec::{Algorithm, Word2Vec, Word2VecConfig};
 
 use crate::{Error, Result, data::Random};

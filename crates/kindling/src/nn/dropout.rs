@@ -52,4 +52,12 @@ impl Dropout {
             .to_dtype(features.dtype())?;
         Ok((features * mask)?)
     }
+
+    /// [`Dropout::forward_training`] if there is a chance to take, else the features as they are.
+    pub(crate) fn apply(&self, features: &Tensor, random: Option<&mut Random>) -> Result<Tensor> {
+        match random {
+            Some(random) => self.forward_training(features, random),
+            None => Ok(features.clone()),
+        }
+    }
 }

@@ -1,19 +1,33 @@
 //! Layers that Candle lacks, or that it is slow to train, each in a file of its own.
 //!
 //! A layer owns its parameters as [`Var`](candle_core::Var)s, has a `forward`, and names its state for checkpoints. Images are
-//! `(batch, height, width, channels)`.
+//! `(batch, height, width, channels)`, texts `(batch, time, features)`.
 
+mod attention;
+mod attention_mask;
 mod batch_norm;
 mod convolution;
+mod decoder_layer;
 mod dense;
 mod dropout;
+mod encoder_layer;
+mod feed_forward;
+mod layer_norm;
+mod positions;
 mod residual;
 mod separable;
 
+pub use attention::{KeyValue, MultiHeadAttention};
+pub use attention_mask::{HIDDEN, causal_mask, padding_mask};
 pub use batch_norm::BatchNorm;
 pub use convolution::{Convolution, ConvolutionNorm};
+pub use decoder_layer::{DecoderCache, DecoderLayer};
 pub use dense::Dense;
 pub use dropout::Dropout;
+pub use encoder_layer::EncoderLayer;
+pub use feed_forward::FeedForward;
+pub use layer_norm::LayerNorm;
+pub use positions::{PositionKind, Positions, sinusoidal_positions};
 pub use residual::Residual;
 pub use separable::Separable;
 
@@ -31,6 +45,23 @@ pub fn global_average_pool(images: &Tensor) -> Result<Tensor> {
         });
     }
     Ok(images.mean((1, 2))?) // (batch, channels)
+}
+
+/// Applies a layer for `(batch, features)` to each token of `(batch, time, features)`.
+pub(crate) fn each_token(
+    tokens: &Tensor,
+    layer: impl Fn(&Tensor) -> Result<Tensor>,
+) -> Result<Tensor> {
+    let &[batch, time, features] = tokens.dims() else {
+        return Err(Error::Shape {
+            what: "tokens".to_owned(),
+            expected: "(batch, time, features)".to_owned(),
+            found: tokens.dims().to_vec(),
+        });
+    };
+    let outputs = layer(&tokens.reshape((batch * time, features))?)?; // (batch · time, outputs)
+    let size = outputs.dim(1)?;
+    Ok(outputs.reshape((batch, time, size))?) // (batch, time, outputs)
 }
 
 /// The tensors of a state that are trained: all but running statistics.

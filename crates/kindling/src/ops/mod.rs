@@ -5,6 +5,7 @@
 //! types they fall back to stock Candle, with the same results.
 
 mod add_relu;
+mod attention_softmax;
 mod batch_norm;
 mod bias_relu;
 mod chosen;
@@ -14,6 +15,7 @@ mod convolution;
 mod cross_entropy;
 mod depthwise;
 mod geometry;
+mod layer_norm;
 mod linear;
 mod pooling;
 mod tile;
@@ -21,11 +23,13 @@ mod values;
 mod vectorized;
 
 pub use add_relu::add_relu;
+pub use attention_softmax::attention_softmax;
 pub use batch_norm::{Statistics, batch_norm};
 pub use bias_relu::bias_relu;
 pub use conv_relu_pool::{conv_pool, conv_relu_pool};
 pub use conv2d::conv2d;
 pub use cross_entropy::{cross_entropy, one_hot};
 pub use geometry::Conv2dConfig;
+pub use layer_norm::layer_norm;
 pub use linear::{linear, linear_relu};
 pub use pooling::max_pool2d;
