@@ -7,6 +7,9 @@ mod batch_norm;
 mod convolution;
 mod dense;
 mod dropout;
+mod embedding;
+mod global_attention;
+mod recurrent;
 mod residual;
 mod separable;
 
@@ -14,6 +17,9 @@ pub use batch_norm::BatchNorm;
 pub use convolution::{Convolution, ConvolutionNorm};
 pub use dense::Dense;
 pub use dropout::Dropout;
+pub use embedding::Embedding;
+pub use global_attention::GlobalAttention;
+pub use recurrent::{Gru, GruCell, Lstm, LstmCell, Recurrent, RecurrentConfig, Rnn, RnnCell};
 pub use residual::Residual;
 pub use separable::Separable;
 
