@@ -4,6 +4,7 @@ mod cnn;
 mod mlp;
 mod norm_cnn;
 mod resnet;
+mod seq2seq;
 
 use candle_core::{Tensor, Var};
 
@@ -12,6 +13,7 @@ pub use cnn::{Cnn, CnnConfig};
 pub use mlp::{Mlp, MlpConfig};
 pub use norm_cnn::{NormCnn, NormCnnConfig};
 pub use resnet::{ResNet, ResNetConfig};
+pub use seq2seq::{DecoderOutput, Encoded, Seq2Seq, Seq2SeqConfig};
 
 use crate::{Error, Result, data::Random};
 
