@@ -198,7 +198,7 @@ fn a_beam_of_one_is_greedy_and_none_has_duplicates() {
             let pairs = found.windows(2);
             assert!(pairs.into_iter().all(|pair| {
                 let scores = (config.score(&pair[0]), config.score(&pair[1]));
-                pair[0].finished > pair[1].finished
+                (pair[0].finished && !pair[1].finished)
                     || (pair[0].finished == pair[1].finished && scores.0 >= scores.1)
             }));
         }
