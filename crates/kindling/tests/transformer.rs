@@ -7,12 +7,10 @@ use candle_core::{D, DType, Device, Tensor};
 use kindling::{
     data::Random,
     models::{Transformer, TransformerConfig},
-    nn::{
-        MultiHeadAttention, PositionKind, Positions, causal_mask, padding_mask,
-        sinusoidal_positions,
-    },
+    nn::{MultiHeadAttention, PositionKind, Positions, sinusoidal_positions},
     ops::cross_entropy,
     optim::{Adam, Optimizer, Schedule},
+    text::{causal_mask, padding_mask},
 };
 
 fn small(positions: PositionKind) -> Transformer {

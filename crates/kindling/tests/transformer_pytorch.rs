@@ -8,8 +8,9 @@ use candle_core::{Device, Tensor, Var, backprop::GradStore};
 use kindling::{
     data::Random,
     models::{Transformer, TransformerConfig},
-    nn::{DecoderLayer, EncoderLayer, LayerNorm, MultiHeadAttention, causal_mask, padding_mask},
+    nn::{DecoderLayer, EncoderLayer, LayerNorm, MultiHeadAttention},
     ops::cross_entropy,
+    text::{causal_mask, padding_mask},
 };
 use serde::Deserialize;
 use serde_json::Value;

@@ -5,6 +5,7 @@ mod mirrored;
 mod mlp;
 mod norm_cnn;
 mod resnet;
+mod seq2seq;
 mod transformer;
 mod word2vec;
 
@@ -16,6 +17,7 @@ pub use mirrored::Mirrored;
 pub use mlp::{Mlp, MlpConfig};
 pub use norm_cnn::{NormCnn, NormCnnConfig};
 pub use resnet::{ResNet, ResNetConfig};
+pub use seq2seq::{DecoderOutput, Encoded, Seq2Seq, Seq2SeqConfig};
 pub use transformer::{Decoding, Transformer, TransformerConfig};
 pub use word2vec::{Algorithm, Word2Vec, Word2VecConfig};
 

@@ -13,9 +13,9 @@ use crate::{
     Error, Result,
     data::Random,
     nn::{
-        DecoderLayer, Dense, Dropout, EncoderLayer, LayerNorm, PositionKind, Positions,
-        causal_mask, each_token, padding_mask,
+        DecoderLayer, Dense, Dropout, EncoderLayer, LayerNorm, PositionKind, Positions, each_token,
     },
+    text::{causal_mask, padding_mask},
 };
 
 // ANCHOR: config

@@ -11,7 +11,7 @@ use crate::{Error, Result, data::Random, ops::attention_softmax};
 /// Queries and memory are the same tokens in self-attention, and those of two sequences in cross-attention.
 ///
 /// ```
-/// use kindling::{data::Random, nn::{MultiHeadAttention, causal_mask}};
+/// use kindling::{data::Random, nn::MultiHeadAttention, text::causal_mask};
 /// let mut random = Random::new(0);
 /// let attention = MultiHeadAttention::new(16, 4, 0.0, &mut random)?;
 /// let tokens = random.normal((2, 3, 16), 0.0, 1.0)?; // (batch, time, hidden_size)

@@ -4,30 +4,34 @@
 //! `(batch, height, width, channels)`, texts `(batch, time, features)`.
 
 mod attention;
-mod attention_mask;
 mod batch_norm;
 mod convolution;
 mod decoder_layer;
 mod dense;
 mod dropout;
+mod embedding;
 mod encoder_layer;
 mod feed_forward;
+mod global_attention;
 mod layer_norm;
 mod positions;
+mod recurrent;
 mod residual;
 mod separable;
 
 pub use attention::{KeyValue, MultiHeadAttention};
-pub use attention_mask::{HIDDEN, causal_mask, padding_mask};
 pub use batch_norm::BatchNorm;
 pub use convolution::{Convolution, ConvolutionNorm};
 pub use decoder_layer::{DecoderCache, DecoderLayer};
 pub use dense::Dense;
 pub use dropout::Dropout;
+pub use embedding::Embedding;
 pub use encoder_layer::EncoderLayer;
 pub use feed_forward::FeedForward;
+pub use global_attention::GlobalAttention;
 pub use layer_norm::LayerNorm;
 pub use positions::{PositionKind, Positions, sinusoidal_positions};
+pub use recurrent::{Gru, GruCell, Lstm, LstmCell, Recurrent, RecurrentConfig, Rnn, RnnCell};
 pub use residual::Residual;
 pub use separable::Separable;
 

@@ -6,7 +6,8 @@ use super::Transformer;
 use crate::{
     Error, Result,
     data::Random,
-    nn::{DecoderCache, DecoderLayer, padding_mask},
+    nn::{DecoderCache, DecoderLayer},
+    text::padding_mask,
 };
 
 /// A target under way: what each layer of the decoder has seen of it and of the source.

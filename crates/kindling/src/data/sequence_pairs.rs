@@ -1,0 +1,215 @@
+//! Pairs of token sequences, such as a sentence and its translation, as mini-batches.
+
+use candle_core::{Device, Tensor};
+
+use super::{BatchIterator, Loader, Random, pack_sequences};
+use crate::{Error, Result};
+
+/// How many mini-batches are sorted by length together: enough that those of a batch are alike, few enough to stay shuffled.
+const POOL: usize = 50;
+
+/// A source and its target.
+type Pair = (Vec<u32>, Vec<u32>);
+
+/// The tokens that have a meaning of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpecialTokens {
+    /// Fills up short sequences.
+    pub padding: u32,
+    /// What a decoder reads before its first token.
+    pub start: u32,
+    /// What it says after its last.
+    pub end: u32,
+}
+
+/// A training set of pairs, for [`Seq2Seq`](crate::models::Seq2Seq) and [`Training`](crate::train::Training).
+///
+/// The inputs of a batch are the sources and, after [`SpecialTokens::start`], the targets, as [`pack_sequences`] puts them together; its
+/// targets are the targets and [`SpecialTokens::end`]. Pairs of similar length come together, so little is padded.
+///
+/// ```
+/// use kindling::data::{Loader, SequencePairs, SpecialTokens};
+/// let tokens = SpecialTokens { padding: 0, start: 1, end: 2 };
+/// let pairs = vec![(vec![5, 6, 7], vec![7, 6]), (vec![8], vec![9])];
+/// let loader = SequencePairs::new(pairs, tokens, 2, 0)?;
+/// let (inputs, targets) = loader.batches(1, 0)?.next().unwrap()?;
+/// // one column for the length, three of sources, three of `start` and a target
+/// assert_eq!((inputs.dims(), targets.dims()), (&[2, 7][..], &[2, 3][..]));
+/// # Ok::<(), kindling::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct SequencePairs {
+    pairs: Vec<Pair>,
+    tokens: SpecialTokens,
+    batch_size: usize,
+    seed: u64,
+}
+
+impl SequencePairs {
+    /// Pairs of a source, which must not be empty, and a target, both without special tokens.
+    pub fn new(
+        pairs: Vec<Pair>,
+        tokens: SpecialTokens,
+        batch_size: usize,
+        seed: u64,
+    ) -> Result<Self> {
+        if batch_size == 0 {
+            return Err(Error::Argument(
+                "batch_size: expected at least 1, found 0".to_owned(),
+            ));
+        }
+        if let Some(empty) = pairs.iter().position(|(source, _)| source.is_empty()) {
+            return Err(Error::Argument(format!(
+                "pairs: expected at least one token in each source, found none in pair {empty}"
+            )));
+        }
+        Ok(Self {
+            pairs,
+            tokens,
+            batch_size,
+            seed,
+        })
+    }
+
+    /// Which pairs come together in this epoch.
+    fn order(&self, epoch: usize) -> Vec<Vec<usize>> {
+        let mut random = Random::for_step(self.seed, epoch as u64, 0);
+        let mut order = random.permutation(self.pairs.len());
+        let mut batches = Vec::new();
+        for pool in order.chunks_mut(self.batch_size * POOL) {
+            pool.sort_by_key(|&pair| (self.pairs[pair].0.len(), self.pairs[pair].1.len()));
+            batches.extend(pool.chunks(self.batch_size).map(<[usize]>::to_vec));
+        }
+        random.shuffle(&mut batches);
+        batches
+    }
+
+    fn batch(&self, chosen: &[usize]) -> Result<(Tensor, Tensor)> {
+        let SpecialTokens {
+            padding,
+            start,
+            end,
+        } = self.tokens;
+        let rows = |row: &dyn Fn(&Pair) -> Vec<u32>| {
+            let rows: Vec<Vec<u32>> = chosen.iter().map(|&pair| row(&self.pairs[pair])).collect();
+            pad_sequences(&rows, padding)
+        };
+        let source = rows(&|pair| pair.0.clone())?; // (batch, source time)
+        let read = rows(&|pair| [&[start], &pair.1[..]].concat())?; // (batch, target time)
+        let said = rows(&|pair| [&pair.1[..], &[end]].concat())?; // (batch, target time)
+        Ok((pack_sequences(&source, &read)?, said))
+    }
+}
+
+impl Loader for SequencePairs {
+    fn steps(&self) -> usize {
+        self.pairs.len().div_ceil(self.batch_size)
+    }
+
+    fn examples(&self) -> usize {
+        self.pairs.len()
+    }
+
+    fn batches(&self, epoch: usize, skip: usize) -> Result<BatchIterator<'_>> {
+        let batches = self.order(epoch).into_iter().skip(skip);
+        Ok(Box::new(batches.map(|chosen| self.batch(&chosen))))
+    }
+}
+
+/// Sequences of any lengths as `(batch, longest)`, each followed by padding.
+pub fn pad_sequences(sequences: &[Vec<u32>], padding: u32) -> Result<Tensor> {
+    let longest = sequences.iter().map(Vec::len).max().unwrap_or(0);
+    if longest == 0 {
+        return Err(Error::Argument(
+            "sequences: expected at least one token, found none".to_owned(),
+        ));
+    }
+    let mut ids = Vec::with_capacity(sequences.len() * longest);
+    for sequence in sequences {
+        ids.extend_from_slice(sequence);
+        ids.resize(ids.len() + longest - sequence.len(), padding);
+    }
+    Ok(Tensor::from_vec(
+        ids,
+        (sequences.len(), longest),
+        &Device::Cpu,
+    )?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::unpack_sequences;
+
+    const TOKENS: SpecialTokens = SpecialTokens {
+        padding: 0,
+        start: 1,
+        end: 2,
+    };
+
+    fn pairs(count: u32) -> Vec<Pair> {
+        let pair = |number: u32| {
+            (
+                vec![number + 3; 1 + number as usize % 7],
+                vec![number + 3; number as usize % 5],
+            )
+        };
+        (0..count).map(pair).collect()
+    }
+
+    #[test]
+    fn each_pair_comes_once_and_whole() {
+        let loader = SequencePairs::new(pairs(200), TOKENS, 3, 5).unwrap();
+        let mut seen = Vec::new();
+        for batch in loader.batches(1, 0).unwrap() {
+            let (inputs, said) = batch.unwrap();
+            let (source, read) = unpack_sequences(&inputs).unwrap();
+            let rows = |tensor: &Tensor| tensor.to_vec2::<u32>().unwrap();
+            for ((source, read), said) in rows(&source).iter().zip(rows(&read)).zip(rows(&said)) {
+                let length = |row: &[u32], used: u32| row.iter().filter(|&&id| id == used).count();
+                let number = source[0] - 3;
+                assert_eq!(length(source, source[0]), 1 + number as usize % 7);
+                let target = length(&read, source[0]);
+                assert_eq!(target, number as usize % 5);
+                assert_eq!((read[0], said[target]), (1, 2));
+                assert_eq!(read[1..=target], said[..target]);
+                assert!(
+                    read[target + 1..]
+                        .iter()
+                        .chain(&said[target + 1..])
+                        .all(|&id| id == 0)
+                );
+                seen.push(number);
+            }
+        }
+        seen.sort_unstable();
+        assert!(seen.into_iter().eq(0..200));
+        assert_eq!((loader.steps(), loader.examples()), (67, 200));
+    }
+
+    #[test]
+    fn the_epoch_decides_the_order_and_skipping_keeps_it() {
+        let loader = SequencePairs::new(pairs(90), TOKENS, 4, 5).unwrap();
+        let all = |epoch, skip| -> Vec<Vec<Vec<u32>>> {
+            let batches = loader.batches(epoch, skip).unwrap();
+            batches
+                .map(|batch| batch.unwrap().0.to_vec2().unwrap())
+                .collect()
+        };
+        assert_eq!(all(1, 0), all(1, 0));
+        assert_eq!(all(1, 0)[7..], all(1, 7));
+        assert_ne!(all(1, 0), all(2, 0));
+    }
+
+    #[test]
+    fn senseless_pairs_are_named() {
+        let error = |pairs, batch_size| {
+            SequencePairs::new(pairs, TOKENS, batch_size, 0)
+                .unwrap_err()
+                .to_string()
+        };
+        assert!(error(pairs(2), 0).starts_with("batch_size"));
+        assert!(error(vec![(vec![3], vec![]), (vec![], vec![3])], 1).ends_with("none in pair 1"));
+        assert!(pad_sequences(&[vec![], vec![]], 0).is_err());
+    }
+}
