@@ -50,7 +50,10 @@ pub fn attention_softmax(scores: &Tensor, mask: Option<&Tensor>, scale: f64) -> 
             found: mask.dims().to_vec(),
         });
     }
-    if !on_cpu(&[scores]) || scores.elem_count() == 0 {
+    if scores.elem_count() == 0 {
+        return Ok(scores.clone());
+    }
+    if !on_cpu(&[scores]) {
         let mut scores = (scores * scale)?;
         if let Some(mask) = mask {
             scores = scores.broadcast_add(&mask.to_dtype(scores.dtype())?.detach())?;
