@@ -2,9 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)] // tests may fail loudly
 
+mod fixture;
+
 use std::collections::HashMap;
 
 use candle_core::{Device, Tensor, Var};
+use fixture::Numbers;
 use kindling::{
     data::Random,
     ops::{
@@ -14,18 +17,6 @@ use kindling::{
 };
 use serde::Deserialize;
 use serde_json::Value;
-
-#[derive(Deserialize)]
-struct Numbers {
-    shape: Vec<usize>,
-    values: Vec<f32>,
-}
-
-impl Numbers {
-    fn tensor(&self) -> Tensor {
-        Tensor::from_slice(&self.values, self.shape.as_slice(), &Device::Cpu).unwrap()
-    }
-}
 
 #[derive(Deserialize)]
 struct Case {

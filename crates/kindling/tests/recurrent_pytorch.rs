@@ -1,9 +1,12 @@
 //! The recurrent layers give PyTorch's numbers, forwards and backwards: `fixtures/recurrent.py`. Both ways through time agree.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod fixture;
+
 use std::collections::HashMap;
 
 use candle_core::{Device, Tensor, Var, backprop::GradStore};
+use fixture::Numbers;
 use kindling::{
     Result,
     data::Random,
@@ -12,17 +15,7 @@ use kindling::{
 };
 use serde::Deserialize;
 
-#[derive(Deserialize)]
-struct Numbers {
-    shape: Vec<usize>,
-    values: Vec<f32>,
-}
-
 impl Numbers {
-    fn tensor(&self) -> Tensor {
-        Tensor::from_slice(&self.values, self.shape.as_slice(), &Device::Cpu).unwrap()
-    }
-
     fn compare(&self, found: &Tensor, what: &str) {
         assert_eq!(found.dims(), self.shape, "{what}");
         let found = found.flatten_all().unwrap().to_vec1::<f32>().unwrap();
