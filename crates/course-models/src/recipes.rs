@@ -94,7 +94,7 @@ pub const RECIPES: &[Recipe] = &[
         name: "cifar-resnet",
         subject: Subject::Photographs,
         validation: 1.0 / 50.0,
-        epochs: 16,
+        epochs: 24,
         batch_size: 128,
         learning_rate: 0.1,
         schedule: |_| Schedule::ONE_CYCLE,
@@ -108,7 +108,7 @@ pub const RECIPES: &[Recipe] = &[
             };
             Ok(Box::new(Mirrored::new(ResNet::new(&config, seed)?)))
         },
-        augment: || Augment::default().crop(4).flip(),
+        augment: || Augment::default().crop(4).flip().cutout(8),
         optimizer: |parameters, learning_rate| {
             let config = NesterovConfig {
                 learning_rate,

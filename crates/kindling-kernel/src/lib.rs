@@ -12,6 +12,7 @@ mod home;
 mod pool;
 mod prepare;
 mod session;
+mod shared;
 mod sources;
 mod spawn;
 

@@ -1,6 +1,10 @@
 //! Makes the home ready: the pinned kernel, the compiled crates, the kernelspec. Done once, then kept.
 
-use crate::{Crates, Home, Session, sources, spawn};
+use crate::{
+    Crates, Home, Session,
+    shared::{self, write_if_changed},
+    sources, spawn,
+};
 use anyhow::{Context, Result, anyhow, bail};
 use kindling_progress::Progress;
 use serde_json::{Value, json};
@@ -104,7 +108,7 @@ fn stamp_of(home: &Home, crates: Crates) -> Result<String> {
     hash.update(PROFILE);
     hash.update(crates.profile());
     hash.update(PRELUDE);
-    hash.update("layout 2");
+    hash.update("layout 3");
     hash.update(home.repository().display().to_string());
     let root = home.repository();
     let mut files = vec![root.join("Cargo.lock"), root.join("data/datasets.toml")];
@@ -246,7 +250,8 @@ fn install_evcxr(home: &Home) -> Result<()> {
 fn write_configuration(home: &Home, crates: Crates) -> Result<()> {
     std::fs::create_dir_all(home.config(crates))?;
     let text = format!(
-        "[evcxr]\noffline_mode = true\nprelude = '''{PRELUDE}'''\nopt_level = '''\n{}'''\n",
+        "[evcxr]\noffline_mode = true\nprelude = '''{}\n{PRELUDE}'''\nopt_level = '''\n{}'''\n",
+        shared::NAMED,
         level_and_crates(home, crates)?
     );
     std::fs::write(home.config(crates).join("evcxr.toml"), text)?;
@@ -256,7 +261,17 @@ fn write_configuration(home: &Home, crates: Crates) -> Result<()> {
 fn level_and_crates(home: &Home, crates: Crates) -> Result<String> {
     Ok(format!(
         "1\n\n[target.'cfg(all())'.dependencies]\n{}\n[package.metadata.evcxr]",
-        requirements(home, crates)?
+        cell_requirements(home, crates)?
+    ))
+}
+
+/// What a cell is compiled with: the crates by their names, and the library that holds them.
+fn cell_requirements(home: &Home, crates: Crates) -> Result<String> {
+    Ok(format!(
+        "{}{} = {{ path = {:?} }}\n",
+        requirements(home, crates)?,
+        shared::NAME,
+        home.shared(crates).display().to_string()
     ))
 }
 
@@ -323,7 +338,8 @@ fn compile_crates(home: &Home, crates: Crates) -> Result<()> {
     let package = |name: &str| {
         format!("[package]\nname = \"{name}\"\nversion = \"1.0.0\"\nedition = \"2024\"\n\n")
     };
-    let dependencies = format!("[dependencies]\n{}", requirements(home, crates)?);
+    shared::write(home, crates, &requirements(home, crates)?)?;
+    let dependencies = format!("[dependencies]\n{}", cell_requirements(home, crates)?);
     write_if_changed(
         &preload.join("Cargo.toml"),
         &format!("{}{dependencies}", package("preload")),
@@ -357,14 +373,6 @@ fn compile_crates(home: &Home, crates: Crates) -> Result<()> {
     follow(command, &what, total, &|line| {
         line.contains("\"reason\":\"compiler-artifact\"")
     })
-}
-
-/// Cargo takes a file that was written again for one that was changed.
-fn write_if_changed(file: &Path, text: &str) -> Result<()> {
-    if std::fs::read_to_string(file).is_ok_and(|old| old == text) {
-        return Ok(());
-    }
-    std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
 }
 
 fn package_count(folder: &Path) -> Result<u64> {

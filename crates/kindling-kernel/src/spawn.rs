@@ -9,6 +9,14 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use tokio::process::{Child, Command};
 
+/// Where the system looks for dynamic libraries. evcxr moves a cell's library up one folder, so that the relative path that
+/// the compiler wrote into it leads nowhere; under cargo this variable is set already, under Jupyter it is not.
+const LIBRARIES: &str = if cfg!(target_os = "macos") {
+    "DYLD_LIBRARY_PATH"
+} else {
+    "LD_LIBRARY_PATH"
+};
+
 /// A running evcxr_jupyter: its process, its folder and how to reach it. Dropping it ends it.
 #[derive(Debug)]
 pub struct Evcxr {
@@ -101,6 +109,15 @@ impl Evcxr {
                     .flat_map(std::env::split_paths),
             );
             environment.push(("PATH".into(), std::env::join_paths(path)?));
+            // The folder between is named after the kind of machine.
+            let mut libraries = each(&toolchain.join("lib/rustlib"), "lib");
+            libraries.extend(each(&folder.0.join("cells/target"), "debug"));
+            libraries.extend(
+                std::env::var_os(LIBRARIES)
+                    .iter()
+                    .flat_map(std::env::split_paths),
+            );
+            environment.push((LIBRARIES.into(), std::env::join_paths(libraries)?));
             environment.push(("RUSTUP_TOOLCHAIN".into(), toolchain.into()));
         }
         Self::launch(home, folder, environment).await
@@ -250,6 +267,15 @@ fn new_folder(home: &Home) -> Result<Folder> {
 
 /// A copy of the template: compiled crates as hard links, because nothing writes to them; what cargo
 /// rewrites as copies.
+/// The folders called `name` in the folders of `folder`.
+fn each(folder: &Path, name: &str) -> Vec<PathBuf> {
+    let folders = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    folders
+        .map(|entry| entry.path().join(name))
+        .filter(|path| path.is_dir())
+        .collect()
+}
+
 fn copy_template(home: &Home, crates: Crates) -> Result<Folder> {
     let folder = new_folder(home)?;
     let template = home.template(crates);

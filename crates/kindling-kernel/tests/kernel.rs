@@ -90,6 +90,30 @@ async fn a_kernel_keeps_variables_shows_errors_and_survives() {
     session.shutdown().await;
 }
 
+/// Each cell is a library of its own; Candle's counter of tensor ids must be one for all, or gradients are mixed.
+#[tokio::test(flavor = "multi_thread")]
+async fn tensors_of_several_cells_are_told_apart() {
+    let Some(home) = home() else { return };
+    let _alone = ALONE.lock().await;
+    let mut session = Session::start(&home).await.unwrap();
+    for name in ["a", "b"] {
+        let cell = format!(
+            "let {name} = candle_core::Var::new(&[1f32, 2.0], &candle_core::Device::Cpu)?;"
+        );
+        let (outcome, shown) = run(&mut session, &cell).await;
+        assert_eq!(outcome, Outcome::Ok, "{shown}");
+    }
+    let (_, shown) = run(&mut session, "println!(\"{}\", a.id() == b.id());").await;
+    assert_eq!(shown, "false\n");
+    let (_, shown) = run(
+        &mut session,
+        "{ let gradients = (a.as_tensor() * 2.0)?.add(&(b.as_tensor() * 3.0)?)?.backward()?;\nfor variable in [&a, &b] { println!(\"{:?}\", gradients.get(variable).map(|gradient| gradient.to_vec1::<f32>()).transpose()?); } }",
+    )
+    .await;
+    assert_eq!(shown, "Some([2.0, 2.0])\nSome([3.0, 3.0])\n");
+    session.shutdown().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_runaway_cell_is_stopped_and_the_kernel_answers_again() {
     let Some(home) = home() else { return };
