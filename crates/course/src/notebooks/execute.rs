@@ -37,7 +37,7 @@ pub async fn run_cells(page: &Page, notebook: &mut v4::Notebook, home: &Home) ->
             .map(tidy)
             .filter(|output| !is_unit(output))
             .collect();
-        let failed = outcome == Outcome::Error || fresh.iter().any(is_panic);
+        let failed = outcome == Outcome::Error || fresh.iter().any(is_complaint);
         if fresh.iter().any(is_undrawn) {
             session.shutdown().await;
             bail!(
@@ -50,7 +50,7 @@ pub async fn run_cells(page: &Page, notebook: &mut v4::Notebook, home: &Home) ->
             progress.finish(&format!("{}: stopped", page.title));
             session.shutdown().await;
             let what = if failed {
-                "failed"
+                "failed (what it wrote to standard error counts as an error)"
             } else {
                 "must fail, and did not"
             };
@@ -197,9 +197,10 @@ fn uncounted(line: &str) -> String {
     }
 }
 
-fn is_panic(output: &Output) -> bool {
-    matches!(output, Output::Stream { name, text } if name == "stderr" && text.0.starts_with("the cell panicked:"))
-        || matches!(output, Output::Stream { name, text } if name == "stderr" && text.0.contains("\nthe cell panicked:"))
+/// A panic, or an error that `?` returned: evcxr reports both as success, and writes the message to standard error, where
+/// no lesson writes.
+fn is_complaint(output: &Output) -> bool {
+    matches!(output, Output::Stream { name, text } if name == "stderr" && !text.0.trim().is_empty())
 }
 
 /// The outputs as a terminal shows them.
@@ -239,6 +240,20 @@ mod tests {
         )));
         let both = serde_json::json!({"text/plain": "Figure(\"a\", 5 kB of SVG)", "image/svg+xml": "<svg/>"});
         assert!(!is_undrawn(&result(both)));
+    }
+
+    #[test]
+    fn an_error_that_evcxr_takes_for_success_is_noticed() {
+        let stream = |name: &str, text: &str| Output::Stream {
+            name: name.to_owned(),
+            text: MultilineString(text.to_owned()),
+        };
+        assert!(is_complaint(&stream("stderr", "Msg(\"shape mismatch\")\n")));
+        assert!(!is_complaint(&stream(
+            "stdout",
+            "Msg(\"shape mismatch\")\n"
+        )));
+        assert!(!is_complaint(&stream("stderr", "\n")));
     }
 
     #[test]
