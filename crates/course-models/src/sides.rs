@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use candle_core::{Device, Tensor, Var};
 use candle_nn::Optimizer as _;
 use kindling::{
-    data::Random,
+    data::{Examples, Random},
     models::{Cnn, CnnConfig, Mlp, MlpConfig, Model},
     ops::cross_entropy,
     optim::{Adam, Optimizer},
@@ -71,13 +71,13 @@ fn examples(task: &str) -> Result<(Tensor, Tensor, usize)> {
     ))
 }
 
-fn chosen(random: &mut Random, batch: usize) -> Result<Tensor> {
-    let positions: Vec<u32> = (0..batch).map(|_| random.below(EXAMPLES) as u32).collect();
-    Ok(Tensor::from_vec(positions, batch, &Device::Cpu)?)
+fn chosen(random: &mut Random, batch: usize) -> Vec<usize> {
+    (0..batch).map(|_| random.below(EXAMPLES)).collect()
 }
 
 fn ours(task: &str, steps: usize, first_step: &mut Option<f64>) -> Result<f64> {
     let (images, labels, batch) = examples(task)?;
+    let examples = Examples::new(images, labels)?;
     let model: Box<dyn Model> = match task {
         "cifar_cnn" => Box::new(Cnn::new(&CnnConfig::default(), 0)?),
         _ => Box::new(Mlp::new(&MlpConfig::default(), 0)?),
@@ -85,9 +85,9 @@ fn ours(task: &str, steps: usize, first_step: &mut Option<f64>) -> Result<f64> {
     let mut optimizer = Adam::new(model.parameters(), 0.001)?;
     let mut random = Random::new(2);
     median(steps, first_step, || {
-        let chosen = chosen(&mut random, batch)?;
-        let logits = model.forward(&images.index_select(&chosen, 0)?)?;
-        let loss = cross_entropy(&logits, &labels.index_select(&chosen, 0)?, 0.0)?;
+        let batch = examples.select(&chosen(&mut random, batch))?;
+        let logits = model.forward(&batch.images)?;
+        let loss = cross_entropy(&logits, &batch.labels, 0.0)?;
         Ok(optimizer.step(&loss.backward()?)?)
     })
 }
@@ -129,7 +129,9 @@ fn stock(task: &str, steps: usize, first_step: &mut Option<f64>) -> Result<f64> 
     let mut optimizer = candle_nn::AdamW::new(parameters, config)?;
     let mut random = Random::new(2);
     median(steps.min(20), first_step, || {
-        let chosen = chosen(&mut random, batch)?;
+        let chosen = chosen(&mut random, batch).into_iter();
+        let chosen: Vec<u32> = chosen.map(|position| position as u32).collect();
+        let chosen = Tensor::new(chosen, &Device::Cpu)?;
         let mut x = images.index_select(&chosen, 0)?;
         for (weight, bias) in &convolutions {
             x = x

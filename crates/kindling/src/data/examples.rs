@@ -4,7 +4,7 @@ use std::{fmt, ops::Range};
 
 use candle_core::{DType, Tensor};
 
-use crate::{Error, Result};
+use crate::{Error, Result, ops::select_rows};
 
 /// Labelled images, or any other inputs with their targets: the first dimension counts the examples.
 #[derive(Clone)]
@@ -70,11 +70,9 @@ impl Examples {
                 self.len()
             )));
         }
-        let positions: Vec<u32> = positions.iter().map(|&position| position as u32).collect();
-        let positions = Tensor::new(positions, self.labels.device())?;
         Ok(Self {
-            images: self.images.index_select(&positions, 0)?,
-            labels: self.labels.index_select(&positions, 0)?,
+            images: select_rows(&self.images, positions)?,
+            labels: select_rows(&self.labels, positions)?,
         })
     }
 }

@@ -4,6 +4,7 @@ use candle_core::{CpuStorage, CustomOp1, D, Layout, Shape, Tensor};
 use rayon::prelude::*;
 
 use super::{
+    exponential::exp,
     values::{Values, on_cpu, slice},
     vectorized::vectorized,
 };
@@ -141,8 +142,8 @@ impl CustomOp1 for AttentionSoftmax {
                     }
                     None => scale(weights, scores, self.scale),
                 }
-                softmax(weights);
             }
+            softmax(weights, self.keys);
         });
         Ok((CpuStorage::F32(weights), layout.shape().clone()))
     }
@@ -187,16 +188,19 @@ vectorized! {
     }
 }
 
-/// The largest score is taken off first, which keeps the exponentials from overflowing.
-fn softmax(row: &mut [f32]) {
-    let highest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let mut total = 0.0;
-    for number in row.iter_mut() {
-        *number = (*number - highest).exp();
-        total += *number;
-    }
-    for number in row {
-        *number /= total;
+vectorized! {
+    /// The largest score of each row is taken off first, which keeps the exponentials from overflowing.
+    fn softmax(weights: &mut [f32], keys: usize) {
+        for row in weights.chunks_exact_mut(keys) {
+            let highest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            for number in row.iter_mut() {
+                *number = exp(*number - highest);
+            }
+            let total: f32 = row.iter().sum();
+            for number in row {
+                *number /= total;
+            }
+        }
     }
 }
 

@@ -1,9 +1,19 @@
 //! Softmax and cross-entropy in one operation.
 
-use candle_core::{CpuStorage, CustomOp2, DType, Layout, Shape, Tensor};
+use std::sync::OnceLock;
 
-use super::values::{Values, on_cpu, slice};
+use candle_core::{CpuStorage, CustomOp1, DType, Layout, Shape, Tensor};
+use rayon::prelude::*;
+
+use super::{
+    exponential::exp,
+    values::{Values, on_cpu, slice},
+    vectorized::vectorized,
+};
 use crate::{Error, Result};
+
+/// How many logits a thread takes at a time.
+const NUMBERS: usize = 1 << 16;
 
 /// The mean cross-entropy of `logits` `(batch, classes)` against `targets`, a scalar.
 ///
@@ -36,46 +46,75 @@ pub fn cross_entropy(logits: &Tensor, targets: &Tensor, label_smoothing: f64) ->
         ));
     }
     let targets = match targets.dims() {
-        [examples] if *examples == batch => one_hot(targets, classes)?,
+        [examples] if *examples == batch => {
+            let labels = targets.to_dtype(DType::U32)?.to_vec1::<u32>()?;
+            if !on_cpu(&[logits]) {
+                let targets = smooth(one_hot(targets, classes)?, label_smoothing, classes)?;
+                return stock(logits, &targets);
+            }
+            known(&labels, classes)?;
+            Targets::Classes {
+                labels,
+                label_smoothing,
+            }
+        }
         [examples, same] if (*examples, *same) == (batch, classes) => {
-            targets.to_dtype(logits.dtype())?
+            let targets = targets.to_dtype(logits.dtype())?.detach();
+            let targets = smooth(targets, label_smoothing, classes)?;
+            if !on_cpu(&[logits, &targets]) {
+                return stock(logits, &targets);
+            }
+            Targets::Probabilities(targets.contiguous()?)
         }
         _ => {
             let expected = format!("({batch}) classes or ({batch}, {classes}) probabilities");
             return Err(shape("targets", &expected, targets));
         }
     };
-    let targets = targets.to_dtype(logits.dtype())?.detach();
-    let targets = if label_smoothing > 0.0 {
-        targets.affine(1.0 - label_smoothing, label_smoothing / classes as f64)?
-    } else {
-        targets
+    let operation = CrossEntropy {
+        batch,
+        classes,
+        targets,
+        normalisers: OnceLock::new(),
     };
-    if !on_cpu(&[logits, &targets]) {
-        let targets = targets.to_device(logits.device())?;
-        let log_probabilities = candle_nn::ops::log_softmax(logits, 1)?; // (batch, classes)
-        let sums = (log_probabilities * targets)?.sum_all()?;
-        return Ok((sums * (-1.0 / batch as f64))?);
+    Ok(logits.contiguous()?.apply_op1(operation)?)
+}
+
+/// The same in the operations that Candle has on every device.
+fn stock(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
+    let targets = targets
+        .to_device(logits.device())?
+        .to_dtype(logits.dtype())?;
+    let log_probabilities = candle_nn::ops::log_softmax(logits, 1)?; // (batch, classes)
+    let sums = (log_probabilities * targets)?.sum_all()?;
+    Ok((sums * (-1.0 / logits.dim(0)? as f64))?)
+}
+
+/// Spreads a part of the probability over all classes.
+fn smooth(targets: Tensor, label_smoothing: f64, classes: usize) -> Result<Tensor> {
+    if label_smoothing == 0.0 {
+        return Ok(targets);
     }
-    let operation = CrossEntropy { batch, classes };
-    Ok(logits
-        .contiguous()?
-        .apply_op2(&targets.contiguous()?, operation)?)
+    Ok(targets.affine(1.0 - label_smoothing, label_smoothing / classes as f64)?)
+}
+
+/// Fails with the first label that is no class.
+fn known(labels: &[u32], classes: usize) -> Result<()> {
+    match labels.iter().find(|label| **label as usize >= classes) {
+        None => Ok(()),
+        Some(label) => Err(Error::Argument(format!(
+            "labels: expected classes below {classes}, found {label}"
+        ))),
+    }
 }
 
 /// Classes `(batch)` as probabilities `(batch, classes)`; an unknown class is named.
 pub fn one_hot(labels: &Tensor, classes: usize) -> Result<Tensor> {
     let labels = labels.to_dtype(DType::U32)?.to_vec1::<u32>()?;
+    known(&labels, classes)?;
     let mut targets = vec![0_f32; labels.len() * classes];
     for (row, &label) in targets.chunks_exact_mut(classes.max(1)).zip(&labels) {
-        match row.get_mut(label as usize) {
-            Some(target) => *target = 1.0,
-            None => {
-                return Err(Error::Argument(format!(
-                    "labels: expected classes below {classes}, found {label}"
-                )));
-            }
-        }
+        row[label as usize] = 1.0;
     }
     let shape = (labels.len(), classes);
     Ok(Tensor::from_vec(targets, shape, &candle_core::Device::Cpu)?)
@@ -89,12 +128,47 @@ fn shape(what: &str, expected: &str, found: &Tensor) -> Error {
     }
 }
 
+/// What the model should have said.
+enum Targets {
+    Classes {
+        labels: Vec<u32>,
+        label_smoothing: f64,
+    },
+    Probabilities(Tensor),
+}
+
+/// What turns the logits of a row into probabilities: `exp(logit - highest) / total`.
+#[derive(Debug, Clone, Copy, Default)]
+struct Normaliser {
+    /// Taken off first, which keeps the exponentials from overflowing.
+    highest: f32,
+    total: f32,
+    /// The sum of the logits themselves, for label smoothing.
+    sum: f32,
+}
+
+impl Normaliser {
+    fn log_total(self) -> f64 {
+        f64::from(self.highest) + f64::from(self.total).ln()
+    }
+}
+
 struct CrossEntropy {
     batch: usize,
     classes: usize,
+    targets: Targets,
+    /// One for each row; the way back uses them again.
+    normalisers: OnceLock<Vec<Normaliser>>,
 }
 
-impl CustomOp2 for CrossEntropy {
+impl CrossEntropy {
+    /// How many rows are worth a task.
+    fn rows(&self) -> usize {
+        NUMBERS.div_ceil(self.classes)
+    }
+}
+
+impl CustomOp1 for CrossEntropy {
     fn name(&self) -> &'static str {
         "cross-entropy"
     }
@@ -102,22 +176,45 @@ impl CustomOp2 for CrossEntropy {
     fn cpu_fwd(
         &self,
         logits: &CpuStorage,
-        logits_layout: &Layout,
-        targets: &CpuStorage,
-        targets_layout: &Layout,
+        layout: &Layout,
     ) -> candle_core::Result<(CpuStorage, Shape)> {
-        let logits = slice(logits, logits_layout)?.chunks_exact(self.classes);
-        let targets = slice(targets, targets_layout)?.chunks_exact(self.classes);
-        let mut loss = 0.0;
-        for (logits, targets) in logits.zip(targets) {
-            let (highest, total) = normaliser(logits);
-            // -Σ target · log(softmax), with the logarithm taken of the sum, not of the quotient.
-            let log_total = highest + total.ln();
-            let pairs = logits.iter().zip(targets);
-            loss += pairs
-                .map(|(logit, target)| f64::from(*target) * (log_total - f64::from(*logit)))
-                .sum::<f64>();
-        }
+        let logits = slice(logits, layout)?;
+        let mut normalisers = vec![Normaliser::default(); self.batch];
+        let parts = normalisers
+            .par_chunks_mut(self.rows())
+            .zip(logits.par_chunks(self.rows() * self.classes));
+        parts.for_each(|(normalisers, logits)| normalise(normalisers, logits, self.classes));
+        let rows = logits.chunks_exact(self.classes).zip(&normalisers);
+        // -Σ target · log(softmax), with the logarithm taken of the sum, not of the quotient.
+        let loss: f64 = match &self.targets {
+            Targets::Classes {
+                labels,
+                label_smoothing,
+            } => rows
+                .zip(labels)
+                .map(|((logits, row), label)| {
+                    let right = f64::from(logits[*label as usize]);
+                    let mut said = (1.0 - label_smoothing) * right;
+                    if *label_smoothing > 0.0 {
+                        said += label_smoothing * f64::from(row.sum) / self.classes as f64;
+                    }
+                    row.log_total() - said
+                })
+                .sum(),
+            Targets::Probabilities(targets) => {
+                let targets = Values::of(targets)?;
+                rows.zip(targets.chunks_exact(self.classes))
+                    .flat_map(|((logits, row), targets)| {
+                        let log_total = row.log_total();
+                        let pairs = logits.iter().zip(targets);
+                        pairs.map(move |(logit, target)| {
+                            f64::from(*target) * (log_total - f64::from(*logit))
+                        })
+                    })
+                    .sum()
+            }
+        };
+        let _ = self.normalisers.set(normalisers);
         let mean = (loss / self.batch as f64) as f32;
         Ok((CpuStorage::F32(vec![mean]), Shape::from(())))
     }
@@ -125,36 +222,97 @@ impl CustomOp2 for CrossEntropy {
     fn bwd(
         &self,
         logits: &Tensor,
-        targets: &Tensor,
         _loss: &Tensor,
         gradient: &Tensor,
-    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>)> {
-        let scale = f64::from(gradient.to_scalar::<f32>()?) / self.batch as f64;
-        let (values, targets) = (Values::of(logits)?, Values::of(targets)?);
+    ) -> candle_core::Result<Option<Tensor>> {
+        let Some(normalisers) = self.normalisers.get() else {
+            candle_core::bail!("cross-entropy: the way back came before the way there")
+        };
+        let scale = gradient.to_scalar::<f32>()? / self.batch as f32;
+        let values = Values::of(logits)?;
         let mut to_logits = vec![0_f32; values.len()];
-        let rows = values
-            .chunks_exact(self.classes)
-            .zip(targets.chunks_exact(self.classes));
-        for (to_logits, (logits, targets)) in to_logits.chunks_exact_mut(self.classes).zip(rows) {
-            let (highest, total) = normaliser(logits);
-            // Targets that do not add up to one are taken at their word.
-            let mass = f64::from(targets.iter().sum::<f32>());
-            for ((to_logit, logit), target) in to_logits.iter_mut().zip(logits).zip(targets) {
-                let probability = (f64::from(*logit) - highest).exp() / total;
-                *to_logit = (scale * (mass * probability - f64::from(*target))) as f32;
+        let part = self.rows() * self.classes;
+        match &self.targets {
+            Targets::Classes {
+                labels,
+                label_smoothing,
+            } => {
+                let spread = *label_smoothing as f32 / self.classes as f32;
+                let given = values
+                    .par_chunks(part)
+                    .zip(normalisers.par_chunks(self.rows()));
+                to_logits
+                    .par_chunks_mut(part)
+                    .zip(given)
+                    .zip(labels.par_chunks(self.rows()))
+                    .for_each(|((to_logits, (logits, normalisers)), labels)| {
+                        to_probabilities(to_logits, logits, normalisers, scale, spread);
+                        let rows = to_logits.chunks_exact_mut(self.classes).zip(labels);
+                        for (row, label) in rows {
+                            row[*label as usize] -= scale * (1.0 - *label_smoothing as f32);
+                        }
+                    });
+            }
+            Targets::Probabilities(targets) => {
+                let targets = Values::of(targets)?;
+                to_probabilities(&mut to_logits, &values, normalisers, scale, 0.0);
+                let rows = to_logits.chunks_exact_mut(self.classes);
+                for (row, targets) in rows.zip(targets.chunks_exact(self.classes)) {
+                    // Targets that do not add up to one are taken at their word.
+                    let mass = targets.iter().sum::<f32>();
+                    for (to_logit, target) in row.iter_mut().zip(targets) {
+                        *to_logit = mass * *to_logit - scale * target;
+                    }
+                }
             }
         }
         let to_logits = Tensor::from_vec(to_logits, logits.shape(), logits.device())?;
-        Ok((Some(to_logits), None))
+        Ok(Some(to_logits))
     }
 }
 
-/// The highest logit, and the sum of all exponentials once it is taken off, which keeps them from overflowing.
-fn normaliser(logits: &[f32]) -> (f64, f64) {
-    let highest = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
-    let total = logits
-        .iter()
-        .map(|logit| (f64::from(*logit) - highest).exp())
-        .sum();
-    (highest, total)
+vectorized! {
+    /// Finds the normaliser of each row, in sums of 16 lanes on every processor.
+    fn normalise(normalisers: &mut [Normaliser], logits: &[f32], classes: usize) {
+        for (normaliser, row) in normalisers.iter_mut().zip(logits.chunks_exact(classes)) {
+            let (lines, rest) = row.as_chunks::<16>();
+            let mut highest = [f32::NEG_INFINITY; 16];
+            for line in lines {
+                for (highest, logit) in highest.iter_mut().zip(line) {
+                    *highest = if *logit > *highest { *logit } else { *highest };
+                }
+            }
+            let highest = highest.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max);
+            let (mut totals, mut sums) = ([0_f32; 16], [0_f32; 16]);
+            for line in lines {
+                for ((total, sum), logit) in totals.iter_mut().zip(&mut sums).zip(line) {
+                    *total += exp(*logit - highest);
+                    *sum += *logit;
+                }
+            }
+            for ((total, sum), logit) in totals.iter_mut().zip(&mut sums).zip(rest) {
+                *total += exp(*logit - highest);
+                *sum += *logit;
+            }
+            *normaliser = Normaliser {
+                highest,
+                total: totals.iter().sum(),
+                sum: sums.iter().sum(),
+            };
+        }
+    }
+}
+
+vectorized! {
+    /// `scale · (probability - spread)` for each logit.
+    fn to_probabilities(to_logits: &mut [f32], logits: &[f32], normalisers: &[Normaliser], scale: f32, spread: f32) {
+        let classes = logits.len() / normalisers.len().max(1);
+        let rows = to_logits.chunks_exact_mut(classes.max(1)).zip(logits.chunks_exact(classes.max(1)));
+        for ((to_logits, logits), normaliser) in rows.zip(normalisers) {
+            let factor = scale / normaliser.total;
+            for (to_logit, logit) in to_logits.iter_mut().zip(logits) {
+                *to_logit = exp(*logit - normaliser.highest) * factor - scale * spread;
+            }
+        }
+    }
 }

@@ -168,7 +168,9 @@ impl Linear {
             &padded
         };
         let mut to_weight = vec![0.0; self.outputs * self.width];
-        let rows = self.share(self.outputs);
+        // Each task reads all inputs: few tasks, one for each thread, in whole tiles of 8.
+        let each = self.outputs.div_ceil(rayon::current_num_threads());
+        let rows = self.share(self.outputs).max(each.next_multiple_of(8));
         to_weight
             .par_chunks_mut(rows * self.width)
             .enumerate()
