@@ -1,16 +1,18 @@
 //! What attention and the Transformer promise, each promise with a test that fails when it is broken; and that the model learns.
 #![allow(clippy::unwrap_used, missing_docs)] // tests may fail loudly
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use candle_core::{D, DType, Device, Tensor};
 use kindling::{
-    data::Random,
-    models::{Transformer, TransformerConfig},
+    data::{Random, SequencePairs, SpecialTokens, pack_sequences, pad_sequences},
+    decode::{BeamConfig, Limits, StepModel, beam, greedy},
+    models::{Decoding, Model, Transformer, TransformerConfig},
     nn::{MultiHeadAttention, PositionKind, Positions, sinusoidal_positions},
     ops::cross_entropy,
     optim::{Adam, Optimizer, Schedule},
     text::{causal_mask, padding_mask},
+    train::{Training, right_tokens, sequence_cross_entropy},
 };
 
 fn small(positions: PositionKind) -> Transformer {
@@ -25,6 +27,7 @@ fn small(positions: PositionKind) -> Transformer {
         positions,
         max_length: 12,
         dropout: 0.2,
+        padding: 0,
     };
     Transformer::new(&config, 3).unwrap()
 }
@@ -323,8 +326,8 @@ fn a_shared_table_is_one_parameter() {
     optimizer
         .backward_step(&logits.sqr().unwrap().sum_all().unwrap())
         .unwrap();
-    let table = numbers(&shared.source_embedding);
-    assert_eq!(table, numbers(&shared.target_embedding));
+    let table = numbers(&shared.source_embedding.weight);
+    assert_eq!(table, numbers(&shared.target_embedding.weight));
     assert_eq!(table, numbers(&shared.output.weight));
     let two = TransformerConfig {
         target_vocabulary: 10,
@@ -437,62 +440,47 @@ fn bad_input_is_named() {
     assert!(attention.forward(&flat, &flat, None).is_err());
 }
 
-const START: u32 = 10;
-const VOCABULARY: usize = 11;
+const TOKENS: SpecialTokens = SpecialTokens {
+    padding: 0,
+    start: 1,
+    end: 2,
+};
+/// Ten digits after the special tokens.
+const VOCABULARY: usize = 13;
+const LONGEST: usize = 6;
 
-/// Digits, and the same backwards: sources, decoder inputs and targets, each `(examples, time)`.
-///
-/// None of them is in `held_out`.
-fn reversals(
-    examples: usize,
-    time: usize,
-    held_out: &HashSet<Vec<u32>>,
-    random: &mut Random,
-) -> [Tensor; 3] {
-    let mut digits = || {
-        (0..time)
-            .map(|_| random.below(10) as u32)
-            .collect::<Vec<u32>>()
-    };
-    let draws = std::iter::repeat_with(&mut digits);
-    let source: Vec<Vec<u32>> = draws
-        .filter(|row| !held_out.contains(row))
-        .take(examples)
-        .collect();
-    let target: Vec<Vec<u32>> = source
-        .iter()
-        .map(|row| row.iter().rev().copied().collect())
-        .collect();
-    let input: Vec<Vec<u32>> = target
-        .iter()
-        .map(|row| {
-            std::iter::once(START)
-                .chain(row[..time - 1].iter().copied())
-                .collect()
-        })
-        .collect();
-    [source, input, target].map(|rows| Tensor::new(rows, &Device::Cpu).unwrap())
+fn limits() -> Limits {
+    Limits {
+        end: TOKENS.end,
+        max_length: LONGEST + 2,
+    }
 }
 
-/// The likeliest token at each step, fed back.
-fn greedy(model: &Transformer, source: &Tensor) -> Tensor {
-    let (batch, time) = source.dims2().unwrap();
-    let mask = all_real(batch, time);
-    let encoded = model.encode(source, &mask, None).unwrap();
-    let mut decoding = model.start(&encoded, &mask).unwrap();
-    let mut token = Tensor::full(START, (batch, 1), &Device::Cpu).unwrap();
-    let mut answers = Vec::new();
-    for _ in 0..time {
-        let logits = model.decode(&token, &mut decoding, None).unwrap();
-        token = logits.argmax(D::Minus1).unwrap();
-        answers.push(token.clone());
+/// Three to six digits, and the same from the end, each different from all others.
+fn reversals(count: usize, random: &mut Random) -> Vec<(Vec<u32>, Vec<u32>)> {
+    let mut seen = BTreeSet::new();
+    while seen.len() < count {
+        let length = 3 + random.below(LONGEST - 2);
+        let digits = (0..length).map(|_| 3 + random.below(10) as u32);
+        seen.insert(digits.collect::<Vec<_>>());
     }
-    Tensor::cat(&answers, 1).unwrap()
+    let turn = |digits: Vec<u32>| (digits.clone(), digits.into_iter().rev().collect());
+    let mut pairs: Vec<_> = seen.into_iter().map(turn).collect();
+    random.shuffle(&mut pairs);
+    pairs
+}
+
+/// A source, read and ready to be answered.
+fn read(model: &Transformer, source: &[u32]) -> Decoding {
+    let ids = Tensor::new(source, &Device::Cpu).unwrap();
+    let ids = ids.unsqueeze(0).unwrap(); // (1, source time)
+    let mask = model.mask(&ids).unwrap();
+    let encoded = model.encode(&ids, &mask, None).unwrap();
+    model.start(&encoded, &mask).unwrap()
 }
 
 #[test]
 fn it_learns_to_reverse_digits() {
-    let (time, steps, batch) = (6, 500, 64);
     let config = TransformerConfig {
         source_vocabulary: VOCABULARY,
         target_vocabulary: VOCABULARY,
@@ -500,38 +488,82 @@ fn it_learns_to_reverse_digits() {
         num_heads: 4,
         num_layers: 1,
         feed_forward_size: 64,
-        max_length: time,
+        max_length: LONGEST + 2,
         dropout: 0.0,
         ..TransformerConfig::default()
     };
+    let mut pairs = reversals(4_200, &mut Random::new(1));
+    let held_out = pairs.split_off(4_000);
+    let loader = SequencePairs::new(pairs, TOKENS, 64, 0).unwrap();
+    let validation = SequencePairs::new(held_out.clone(), TOKENS, 100, 0).unwrap();
     let model = Transformer::new(&config, 1).unwrap();
-    let mut random = Random::new(2);
-    let [source, _, expected] = reversals(200, time, &HashSet::new(), &mut random);
-    let held_out = HashSet::from_iter(source.to_vec2::<u32>().unwrap());
-    let schedule = Schedule::WarmUp {
-        steps: 50,
-        then: Box::new(Schedule::Cosine { lowest: 0.0 }),
-    };
-    let mut optimizer = Adam::new(model.parameters(), 0.005).unwrap();
-    for step in 0..steps {
-        let [source, input, target] = reversals(batch, time, &held_out, &mut random);
-        optimizer
-            .set_learning_rate(schedule.at(step, steps, 0.005))
-            .unwrap();
-        let logits = model
-            .forward_training(&source, &all_real(batch, time), &input, &mut random)
-            .unwrap();
-        let targets = target.flatten_all().unwrap();
-        let loss = cross_entropy(&logits.flatten_to(1).unwrap(), &targets, 0.0).unwrap();
-        optimizer.backward_step(&loss).unwrap();
+    let history = Training::new(Box::new(Adam::new(model.parameters(), 0.005).unwrap()))
+        .epochs(10)
+        .schedule(Schedule::ONE_CYCLE)
+        .loss(|logits, targets| sequence_cross_entropy(logits, targets, TOKENS.padding, 0.0))
+        .right(|logits, targets| right_tokens(logits, targets, TOKENS.padding))
+        .fit(&model, &loader, &validation)
+        .unwrap();
+    let (mut exact, mut with_beam) = (0, 0);
+    for (source, target) in &held_out {
+        let start = read(&model, source);
+        let found = greedy(&model, start.clone(), TOKENS.start, &limits()).unwrap();
+        exact += usize::from(found.finished && found.tokens == *target);
+        let config = BeamConfig {
+            width: 3,
+            length_penalty: 0.6,
+            limits: limits(),
+        };
+        let best = &beam(&model, start, TOKENS.start, &config).unwrap()[0];
+        with_beam += usize::from(best.finished && best.tokens == *target);
     }
-    let answers = greedy(&model, &source).to_vec2::<u32>().unwrap();
-    let expected = expected.to_vec2::<u32>().unwrap();
-    let right = answers
-        .iter()
-        .zip(&expected)
-        .filter(|(a, b)| a == b)
-        .count();
-    println!("{right} of 200 reversed without a mistake");
-    assert!(right >= 190, "{right} of 200");
+    println!("{exact} and {with_beam} of 200 reversed without a mistake\n{history:?}");
+    assert!(exact >= 190 && with_beam >= 190, "{exact} and {with_beam}");
+}
+
+/// In the loop's one tensor of ids, and in beams of several targets, the model says what it says by itself.
+#[test]
+fn packed_and_joined_sequences_give_the_same_logits() {
+    let model = small(PositionKind::Sinusoidal);
+    let sources = [vec![3_u32, 4, 5], vec![6, 7, 8]];
+    let targets = [[1_u32, 9, 10], [1, 11, 12]];
+    let expected: Vec<Vec<f32>> = (0..2)
+        .map(|row| {
+            let source = Tensor::new(vec![sources[row].clone()], &Device::Cpu).unwrap();
+            let target = Tensor::new(&[targets[row]], &Device::Cpu).unwrap();
+            let logits = model.forward(&source, &all_real(1, 3), &target).unwrap();
+            numbers(&logits)
+        })
+        .collect();
+
+    let padded = pad_sequences(&[sources[0].clone(), vec![6, 7, 8, 9, 10]], 0).unwrap();
+    let inputs = pack_sequences(&padded, &Tensor::new(&targets, &Device::Cpu).unwrap()).unwrap();
+    let packed = Model::forward(&model, &inputs).unwrap().get(0).unwrap();
+    for (a, b) in numbers(&packed).iter().zip(&expected[0]) {
+        assert!((a - b).abs() < 1e-5, "padding is hidden: {a} {b}");
+    }
+
+    let mut states: Vec<Decoding> = sources.iter().map(|source| read(&model, source)).collect();
+    for step in 0..3 {
+        let tokens = targets.map(|target| target[step]);
+        let answers = model.next_logits(&states, &tokens).unwrap();
+        for (row, (_, logits)) in answers.iter().enumerate() {
+            let expected = &expected[row][13 * step..][..13];
+            for (a, b) in logits.iter().zip(expected) {
+                assert!((a - b).abs() < 1e-5, "row {row}, step {step}: {a} {b}");
+            }
+        }
+        states = answers.into_iter().map(|(state, _)| state).collect();
+    }
+    assert_eq!(states[1].time, 3);
+
+    let error = |other: Decoding| {
+        let states = [states[0].clone(), other];
+        let error = model.next_logits(&states, &[1, 1]).unwrap_err();
+        error.to_string()
+    };
+    for other in [read(&model, &[3, 4, 5]), read(&model, &[3, 4])] {
+        assert!(error(other).starts_with("decoding: expected targets of one length"));
+    }
+    assert!(model.next_logits(&[], &[]).unwrap().is_empty());
 }

@@ -10,7 +10,7 @@ use candle_core::{Device, Tensor, Var, backprop::GradStore};
 use fixture::Numbers;
 use kindling::{
     data::Random,
-    models::{Transformer, TransformerConfig},
+    models::{Model, Transformer, TransformerConfig},
     nn::{DecoderLayer, EncoderLayer, LayerNorm, MultiHeadAttention},
     ops::cross_entropy,
     text::{causal_mask, padding_mask},

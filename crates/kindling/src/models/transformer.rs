@@ -4,8 +4,9 @@
 
 mod decoding;
 mod state;
+mod step;
 
-use candle_core::{Tensor, Var};
+use candle_core::Tensor;
 
 pub use decoding::Decoding;
 
@@ -13,7 +14,8 @@ use crate::{
     Error, Result,
     data::Random,
     nn::{
-        DecoderLayer, Dense, Dropout, EncoderLayer, LayerNorm, PositionKind, Positions, each_token,
+        DecoderLayer, Dense, Dropout, Embedding, EncoderLayer, LayerNorm, PositionKind, Positions,
+        each_token,
     },
     text::{causal_mask, padding_mask},
 };
@@ -42,6 +44,8 @@ pub struct TransformerConfig {
     pub max_length: usize,
     /// How much is left out in training.
     pub dropout: f64,
+    /// The token that fills up short sequences, in both vocabularies.
+    pub padding: u32,
 }
 
 impl Default for TransformerConfig {
@@ -57,6 +61,7 @@ impl Default for TransformerConfig {
             positions: PositionKind::Sinusoidal,
             max_length: 512,
             dropout: 0.1,
+            padding: 0,
         }
     }
 }
@@ -66,10 +71,10 @@ impl Default for TransformerConfig {
 /// Embeddings, encoder, decoder, and a fully connected layer that gives the logits.
 #[derive(Debug, Clone)]
 pub struct Transformer {
-    /// A vector for each token of the source, `(source_vocabulary, hidden_size)`.
-    pub source_embedding: Var,
-    /// A vector for each token of the target, `(target_vocabulary, hidden_size)`.
-    pub target_embedding: Var,
+    /// A vector for each token of the source.
+    pub source_embedding: Embedding,
+    /// A vector for each token of the target.
+    pub target_embedding: Embedding,
     /// Says where each token stands.
     pub positions: Positions,
     /// The source's tokens look at each other.
@@ -83,11 +88,17 @@ pub struct Transformer {
     /// From the last layer to logits.
     pub output: Dense,
     dropout: Dropout,
+    padding: u32,
 }
 // ANCHOR_END: layers
 
 // ANCHOR: forward
 impl Transformer {
+    /// Where there is a token, and not padding, of the shape of the ids.
+    pub fn mask(&self, ids: &Tensor) -> Result<Tensor> {
+        Ok(ids.ne(self.padding)?)
+    }
+
     /// From token ids `source` `(batch, source_time)` and `target_in` `(batch, time)` to logits `(batch, time, target_vocabulary)`.
     ///
     /// `source_mask` is 1 for a token and 0 for padding. `target_in` needs none: its padding is at the end, where no token before it looks.
@@ -115,6 +126,7 @@ impl Transformer {
         self.decode(target_in, &mut decoding, Some(random)) // (batch, time, target_vocabulary)
     }
 
+    // ANCHOR: encode
     /// What the encoder makes of the source, `(batch, source_time, hidden_size)`. `random` is given in training, for dropout.
     pub fn encode(
         &self,
@@ -130,6 +142,7 @@ impl Transformer {
         }
         self.encoder_norm.forward(&tokens)
     }
+    // ANCHOR_END: encode
 
     /// The logits after each of the next tokens `(batch, time)` of the target, `(batch, time, target_vocabulary)`.
     ///
@@ -154,23 +167,17 @@ impl Transformer {
     }
 
     /// From token ids `(batch, time)` to vectors that know where they stand, `(batch, time, hidden_size)`.
-    fn embed(&self, table: &Tensor, ids: &Tensor, first: usize) -> Result<Tensor> {
-        let vectors = embedding(table, ids)?; // (batch, time, hidden_size)
+    fn embed(&self, embedding: &Embedding, ids: &Tensor, first: usize) -> Result<Tensor> {
+        if ids.rank() != 2 {
+            return Err(Error::Shape {
+                what: "token ids".to_owned(),
+                expected: "(batch, time)".to_owned(),
+                found: ids.dims().to_vec(),
+            });
+        }
+        let vectors = embedding.forward(ids)?; // (batch, time, hidden_size)
         let scaled = (&vectors * (vectors.dim(2)? as f64).sqrt())?; // as wide as the positions
         self.positions.forward(&scaled, first)
     }
 }
 // ANCHOR_END: forward
-
-/// The rows of a table `(vocabulary, hidden_size)` that the ids `(batch, time)` name: `(batch, time, hidden_size)`.
-fn embedding(table: &Tensor, ids: &Tensor) -> Result<Tensor> {
-    let &[batch, time] = ids.dims() else {
-        return Err(Error::Shape {
-            what: "token ids".to_owned(),
-            expected: "(batch, time)".to_owned(),
-            found: ids.dims().to_vec(),
-        });
-    };
-    let rows = table.index_select(&ids.flatten_all()?, 0)?; // (batch · time, hidden_size)
-    Ok(rows.reshape((batch, time, table.dim(1)?))?) // (batch, time, hidden_size)
-}

@@ -73,6 +73,7 @@ impl MultiHeadAttention {
         })
     }
 
+    // ANCHOR: attend
     /// From queries `(batch, query_time, hidden_size)` to their answers, of the same shape, and the attention weights
     /// `(batch, num_heads, query_time, key_time)`. `mask` is added to the scores; `random` is given in training, for dropout.
     pub fn attend(
@@ -93,6 +94,7 @@ impl MultiHeadAttention {
         let outputs = each_token(&joined, |rows| self.output.forward(rows))?;
         Ok((outputs, weights))
     }
+    // ANCHOR_END: attend
 
     /// One layer of `(batch, time, hidden_size)`, cut into heads: `(batch, num_heads, time, head_size)`.
     fn heads(&self, layer: &Dense, tokens: &Tensor) -> Result<Tensor> {
@@ -170,6 +172,18 @@ impl KeyValue {
             keys: self.keys.detach(),
             values: self.values.detach(),
         }
+    }
+
+    /// Several batches as one, through which no gradient flows back.
+    pub(crate) fn join(parts: &[&Self]) -> Result<Self> {
+        let cat = |part: fn(&Self) -> &Tensor| -> Result<Tensor> {
+            let parts: Vec<&Tensor> = parts.iter().map(|&pair| part(pair)).collect();
+            Ok(Tensor::cat(&parts, 0)?.detach()) // (batch, num_heads, time, head_size)
+        };
+        Ok(Self {
+            keys: cat(|pair| &pair.keys)?,
+            values: cat(|pair| &pair.values)?,
+        })
     }
 
     /// The examples of the batch that `rows` `(new batch)` names, in that order.

@@ -126,6 +126,19 @@ impl DecoderCache {
         Ok(seen)
     }
 
+    /// Caches that have seen equally many tokens, of sources of one length, as one batch; no gradient flows back through it.
+    pub(crate) fn join(caches: &[&Self]) -> Result<Self> {
+        let sources: Vec<&KeyValue> = caches.iter().map(|cache| &cache.source).collect();
+        let targets: Option<Vec<&KeyValue>> =
+            caches.iter().map(|cache| cache.target.as_ref()).collect();
+        Ok(Self {
+            source: KeyValue::join(&sources)?,
+            target: targets
+                .map(|targets| KeyValue::join(&targets))
+                .transpose()?,
+        })
+    }
+
     /// The examples of the batch that `rows` `(new batch)` names, in that order: what a beam search needs.
     pub fn select(&self, rows: &Tensor) -> Result<Self> {
         let target = self.target.as_ref();

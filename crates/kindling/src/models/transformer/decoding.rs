@@ -91,4 +91,33 @@ impl Decoding {
             source_mask: pick(&self.source_mask)?, // (new batch, 1, 1, source_time)
         })
     }
+    /// Targets that are equally far, for sources of one length, as one batch, and without the graph behind them.
+    pub(super) fn join(parts: &[Self]) -> Result<Self> {
+        let sizes = |part: &Self| (part.time, part.source_mask.dims().last().copied());
+        let Some(first) = parts.first() else {
+            return Err(Error::Argument(
+                "decoding: expected at least one target, found none".to_owned(),
+            ));
+        };
+        if let Some(other) = parts.iter().find(|part| sizes(part) != sizes(first)) {
+            return Err(Error::Argument(format!(
+                "decoding: expected targets of one length for sources of one length, found {} tokens for a source {:?} and {} for one of {:?}; decode them one by one",
+                first.time,
+                first.source_mask.dims(),
+                other.time,
+                other.source_mask.dims()
+            )));
+        }
+        let caches = (0..first.caches.len()).map(|layer| {
+            let caches: Vec<&DecoderCache> = parts.iter().map(|part| &part.caches[layer]).collect();
+            DecoderCache::join(&caches)
+        });
+        let masks: Vec<&Tensor> = parts.iter().map(|part| &part.source_mask).collect();
+        Ok(Self {
+            time: first.time,
+            cross_attention: Vec::new(),
+            caches: caches.collect::<Result<_>>()?,
+            source_mask: Tensor::cat(&masks, 0)?, // (batch, 1, 1, source_time)
+        })
+    }
 }

@@ -1,12 +1,13 @@
-//! How a [`Transformer`] begins, and what a checkpoint keeps of it.
+//! How a [`Transformer`] begins, and what the training loop needs to know of it.
 
-use candle_core::Var;
+use candle_core::{Tensor, Var};
 
 use super::{Transformer, TransformerConfig};
 use crate::{
     Error, Result,
-    data::Random,
-    nn::{DecoderLayer, Dense, Dropout, EncoderLayer, LayerNorm, Positions},
+    data::{Random, unpack_sequences},
+    models::Model,
+    nn::{DecoderLayer, Dense, Dropout, Embedding, EncoderLayer, LayerNorm, Positions, trained},
 };
 
 impl Transformer {
@@ -19,7 +20,7 @@ impl Transformer {
         let (source, target) = (config.source_vocabulary, config.target_vocabulary);
         let (hidden, heads) = (config.hidden_size, config.num_heads);
         let (units, dropout) = (config.feed_forward_size, config.dropout);
-        let source_embedding = table(source, hidden, random)?;
+        let source_embedding = embedding(source, hidden, random)?;
         let mut output = Dense::new(hidden, target, random)?;
         let target_embedding = if config.shared_embedding {
             if source != target {
@@ -27,10 +28,10 @@ impl Transformer {
                     "shared_embedding: expected one vocabulary for source and target, found {source} and {target} tokens"
                 )));
             }
-            output.weight = source_embedding.clone(); // the same numbers, not a copy
+            output.weight = source_embedding.weight.clone(); // the same numbers, not a copy
             source_embedding.clone()
         } else {
-            table(target, hidden, random)?
+            embedding(target, hidden, random)?
         };
         let mut model = Self {
             source_embedding,
@@ -42,6 +43,7 @@ impl Transformer {
             decoder_norm: LayerNorm::new(hidden)?,
             output,
             dropout: Dropout::new(dropout)?,
+            padding: config.padding,
         };
         for _ in 0..config.num_layers {
             let layer = EncoderLayer::new(hidden, heads, units, dropout, random)?;
@@ -52,25 +54,44 @@ impl Transformer {
         Ok(model)
     }
 
-    /// The tensors that training may change; a shared one is there once.
-    #[must_use]
-    pub fn parameters(&self) -> Vec<Var> {
-        crate::nn::trained(self.state())
+    fn packed(&self, inputs: &Tensor, mut random: Option<&mut Random>) -> Result<Tensor> {
+        let (source, target_in) = unpack_sequences(inputs)?;
+        let mask = self.mask(&source)?; // (batch, source_time)
+        let encoded = self.encode(&source, &mask, random.as_deref_mut())?; // (batch, source_time, hidden_size)
+        let mut decoding = self.start(&encoded, &mask)?;
+        self.decode(&target_in, &mut decoding, random) // (batch, time, target_vocabulary)
+    }
+}
+
+impl Model for Transformer {
+    /// From sources and targets in one tensor, as [`pack_sequences`](crate::data::pack_sequences) puts them there, to logits
+    /// `(batch, time, target_vocabulary)`.
+    fn forward(&self, inputs: &Tensor) -> Result<Tensor> {
+        self.packed(inputs, None)
     }
 
-    /// All parameters by name, for checkpoints; a shared one is there once, as `embedding.weight`.
-    #[must_use]
-    pub fn state(&self) -> Vec<(String, Var)> {
-        let [source, target] = [&self.source_embedding, &self.target_embedding].map(Var::clone);
+    fn forward_training(&self, inputs: &Tensor, random: &mut Random) -> Result<Tensor> {
+        self.packed(inputs, Some(random))
+    }
+
+    /// A shared one is there once.
+    fn parameters(&self) -> Vec<Var> {
+        trained(self.state())
+    }
+
+    /// A shared parameter is there once, as `embedding.weight`.
+    fn state(&self) -> Vec<(String, Var)> {
+        let (source, target) = (&self.source_embedding, &self.target_embedding);
         let mut output = self.output.state("output");
-        let mut state = if source.id() == target.id() {
-            output.retain(|(_, part)| part.id() != source.id());
-            vec![("embedding.weight".to_owned(), source)]
+        let mut state = if source.weight.id() == target.weight.id() {
+            output.retain(|(_, part)| part.id() != source.weight.id());
+            source.state("embedding")
         } else {
-            vec![
-                ("source_embedding.weight".to_owned(), source),
-                ("target_embedding.weight".to_owned(), target),
-            ]
+            let both = [
+                source.state("source_embedding"),
+                target.state("target_embedding"),
+            ];
+            both.concat()
         };
         state.extend(self.positions.state("positions"));
         for (layer, number) in self.encoder.iter().zip(1..) {
@@ -85,16 +106,17 @@ impl Transformer {
         state
     }
 
-    /// What to call it in a checkpoint and in messages.
-    #[must_use]
-    pub fn name(&self) -> String {
+    fn name(&self) -> String {
         "transformer".to_owned()
     }
 }
 
 /// A vector for each token; multiplied by √hidden_size, as the model does, its numbers have variance 1.
-fn table(tokens: usize, hidden_size: usize, random: &mut Random) -> Result<Var> {
+fn embedding(tokens: usize, hidden_size: usize, random: &mut Random) -> Result<Embedding> {
     let deviation = 1.0 / (hidden_size as f64).sqrt();
     let vectors = random.normal((tokens, hidden_size), 0.0, deviation)?;
-    Ok(Var::from_tensor(&vectors)?)
+    Ok(Embedding {
+        weight: Var::from_tensor(&vectors)?,
+        padding: None, // masks hide it
+    })
 }
