@@ -32,15 +32,15 @@ impl Subject {
 pub struct Args {
     /// The data instead of the course's own: for digits a folder with the four IDX files of MNIST, for photographs a
     /// folder with the official files of CIFAR-10, or ten classes as train/<class>/<picture> and test/<class>/<picture>,
-    /// or a tar of these
+    /// or a tar of these; for a translator a file of sentence pairs, a pair a line with a tab between
     #[arg(long, value_name = "PATH", conflicts_with = "builtin")]
     pub data: Option<PathBuf>,
 
-    /// Pictures drawn by a program, which need no download: 6,000 + 1,000
+    /// Pictures or sentences made by a program, which need no download: 6,000 + 1,000 pictures
     #[arg(long)]
     pub builtin: bool,
 
-    /// Use only so many training pictures, and at most as many for each measurement
+    /// Use only so many training examples, and at most as many for each measurement
     #[arg(long, value_name = "NUMBER")]
     pub limit: Option<usize>,
 }

@@ -10,6 +10,7 @@ mod predict;
 mod recipes;
 mod sides;
 mod train;
+mod translation;
 
 use std::process::ExitCode;
 
@@ -40,6 +41,8 @@ enum Command {
     Eval(eval::Args),
     /// Use a trained model
     Predict(predict::Args),
+    /// Translate a text, one sentence a line
+    Translate(translation::Args),
     /// Time a training step beside stock Candle, PyTorch and Keras
     #[command(name = "bench-train")]
     BenchTrain(bench::Args),
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Command::Train(args) => train::run(args),
         Command::Eval(args) => eval::run(args),
         Command::Predict(args) => predict::run(args),
+        Command::Translate(args) => translation::run(args),
         Command::BenchTrain(args) => bench::run(args),
     };
     match done {

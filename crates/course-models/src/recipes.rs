@@ -11,7 +11,7 @@ use kindling::{
     optim::{Adam, Nesterov, NesterovConfig, Optimizer, Schedule},
 };
 
-use crate::data::Subject;
+use crate::{data::Subject, translation};
 
 /// Everything that decides what a trained model is, apart from the seed.
 #[derive(Debug, Clone)]
@@ -151,7 +151,8 @@ impl Recipe {
 pub fn recipe(name: &str) -> Result<&'static Recipe> {
     let found = RECIPES.iter().find(|recipe| recipe.name == name);
     let Some(recipe) = found else {
-        let names: Vec<_> = RECIPES.iter().map(|recipe| recipe.name).collect();
+        let names = RECIPES.iter().map(|recipe| recipe.name);
+        let names: Vec<_> = names.chain(translation::NAMES).collect();
         bail!(
             "there is no model `{name}`; there are: {}",
             names.join(", ")

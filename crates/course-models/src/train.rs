@@ -22,6 +22,7 @@ use crate::{
     data::{self, Data},
     places,
     recipes::{Recipe, recipe},
+    translation,
 };
 
 /// What a shell expects of a program that Ctrl-C ended.
@@ -30,47 +31,54 @@ const INTERRUPTED: u8 = 130;
 /// Train a model, with checkpoints, a log and weights at the end.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Its name, such as mnist-mlp
+    /// Its name, such as mnist-mlp or transformer-translate
     model: String,
 
     /// How often to go through the training set, instead of the recipe's number
     #[arg(long, value_name = "NUMBER")]
-    epochs: Option<usize>,
+    pub epochs: Option<usize>,
 
     /// How many pictures each step looks at
     #[arg(long, value_name = "NUMBER")]
-    batch_size: Option<usize>,
+    pub batch_size: Option<usize>,
 
     /// The learning rate
     #[arg(long, value_name = "NUMBER")]
-    learning_rate: Option<f64>,
+    pub learning_rate: Option<f64>,
 
     /// Decides the first weights, the order of the pictures and everything else that is left to chance
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
-    seed: u64,
+    pub seed: u64,
 
     /// Train so many times, with this seed and those after it
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
-    seeds: u64,
+    pub seeds: u64,
 
     #[command(flatten)]
-    data: data::Args,
+    pub data: data::Args,
+
+    #[command(flatten)]
+    pub languages: translation::Languages,
 
     /// The folder for checkpoints, logs and weights; by default .kindling/runs/<MODEL>
     #[arg(long, value_name = "FOLDER")]
-    out: Option<PathBuf>,
+    pub out: Option<PathBuf>,
 
     /// Go on where an interrupted run was, bit for bit as if it had not been interrupted
     #[arg(long)]
-    resume: bool,
+    pub resume: bool,
 
     /// The time between two checkpoints
     #[arg(long, value_name = "SECONDS", default_value_t = 15.0)]
-    checkpoint_seconds: f64,
+    pub checkpoint_seconds: f64,
 }
 
 /// Runs `cargo course train`.
 pub fn run(args: Args) -> Result<ExitCode> {
+    if let Some(recipe) = translation::recipe(&args.model) {
+        args.check()?;
+        return translation::train(recipe, &args, &stop_on_ctrl_c()?);
+    }
     let recipe = args.recipe()?;
     let default = || places::runs(recipe.name);
     let out = args.out.clone().unwrap_or_else(default);
@@ -87,8 +95,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let mut accuracies = Vec::new();
     for seed in seeds {
         let Some(accuracy) = run.train(seed)? else {
-            eprintln!("stopped; the same command with --resume goes on from here");
-            return Ok(ExitCode::from(INTERRUPTED));
+            return Ok(stopped());
         };
         accuracies.push(100.0 * accuracy);
     }
@@ -98,6 +105,12 @@ pub fn run(args: Args) -> Result<ExitCode> {
         println!("\ntest accuracy of {count} seeds: mean {mean:.2} %, each {accuracies:.2?}");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says how to go on, and how the program ends.
+pub fn stopped() -> ExitCode {
+    eprintln!("stopped; the same command with --resume goes on from here");
+    ExitCode::from(INTERRUPTED)
 }
 
 /// What all seeds share.
@@ -215,35 +228,42 @@ impl Args {
     /// The recipe, with what the command line says otherwise.
     fn recipe(&self) -> Result<Recipe> {
         let mut recipe = recipe(&self.model)?.clone();
-        let positive = |option: &str, number: usize| match number {
-            0 => bail!("{option}: expected at least 1, found 0"),
-            number => Ok(number),
-        };
-        if let Some(epochs) = self.epochs {
-            recipe.epochs = positive("--epochs", epochs)?;
-        }
-        if let Some(batch_size) = self.batch_size {
-            recipe.batch_size = positive("--batch-size", batch_size)?;
-        }
-        if let Some(rate) = self.learning_rate {
-            if !(rate.is_finite() && rate > 0.0) {
-                bail!("--learning-rate: expected a positive number, found {rate}");
+        self.check()?;
+        recipe.epochs = self.epochs.unwrap_or(recipe.epochs);
+        recipe.batch_size = self.batch_size.unwrap_or(recipe.batch_size);
+        recipe.learning_rate = self.learning_rate.unwrap_or(recipe.learning_rate);
+        Ok(recipe)
+    }
+
+    /// Whether the numbers make sense.
+    fn check(&self) -> Result<()> {
+        for (option, number) in [
+            ("--epochs", self.epochs),
+            ("--batch-size", self.batch_size),
+            ("--seeds", Some(self.seeds as usize)),
+        ] {
+            if number == Some(0) {
+                bail!("{option}: expected at least 1, found 0");
             }
-            recipe.learning_rate = rate;
         }
-        positive("--seeds", self.seeds as usize)?;
+        if let Some(rate) = self
+            .learning_rate
+            .filter(|rate| !(rate.is_finite() && *rate > 0.0))
+        {
+            bail!("--learning-rate: expected a positive number, found {rate}");
+        }
         if self.checkpoint_seconds.is_nan() || self.checkpoint_seconds < 0.0 {
             bail!(
                 "--checkpoint-seconds: expected a number of seconds, found {}",
                 self.checkpoint_seconds
             );
         }
-        Ok(recipe)
+        Ok(())
     }
 }
 
 /// Better to fail now than after an hour of training.
-fn writable(folder: &Path) -> Result<()> {
+pub fn writable(folder: &Path) -> Result<()> {
     let probe = folder.join(".probe.part");
     fs::create_dir_all(folder)
         .and_then(|()| fs::write(&probe, ""))
@@ -260,7 +280,7 @@ fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>> {
 }
 
 /// The command as it was given, for the record in the weights.
-fn command() -> String {
+pub fn command() -> String {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     format!("cargo course {}", arguments.join(" "))
 }

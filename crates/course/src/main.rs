@@ -53,6 +53,8 @@ enum Command {
     Eval(models::Args),
     /// Use a trained model, such as `predict digits photo.png`
     Predict(models::Args),
+    /// Translate a text with a trained model, one sentence a line
+    Translate(models::Args),
     /// Measure
     Bench(bench::Args),
 }
@@ -71,6 +73,7 @@ fn main() -> ExitCode {
         Command::Train(args) => models::run("train", &args),
         Command::Eval(args) => models::run("eval", &args),
         Command::Predict(args) => models::run("predict", &args),
+        Command::Translate(args) => models::run("translate", &args),
         Command::Bench(args) => bench::run(args),
     };
     match done {

@@ -1,0 +1,12 @@
+//! Models that translate: recipes, data, training, and `cargo course translate`.
+
+mod network;
+mod pairs;
+mod recipes;
+mod train;
+mod translate;
+
+pub use pairs::Languages;
+pub use recipes::{NAMES, recipe};
+pub use train::train;
+pub use translate::{Args, run};

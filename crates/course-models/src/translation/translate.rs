@@ -1,0 +1,174 @@
+//! `cargo course translate`: a trained translator, one sentence a line.
+
+use std::{
+    fs,
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::{Context, Result, bail};
+use kindling::{
+    text::Bpe,
+    train::{load_weights, read_details},
+};
+
+use super::{
+    network::Network,
+    pairs::TOKENS,
+    recipes::{NAMES, recipe},
+};
+use crate::places;
+
+/// How many beginnings of a translation are kept, unless the command line says otherwise.
+pub const BEAM_WIDTH: usize = 4;
+
+/// Translate a text, one sentence a line.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A text file, or - for standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+
+    /// The translator's name
+    #[arg(long, value_name = "NAME", default_value = NAMES[0])]
+    model: String,
+
+    /// The file of its weights; by default those trained on this machine, else those that ship with the course
+    #[arg(long, value_name = "FILE")]
+    weights: Option<PathBuf>,
+
+    /// How many beginnings of a translation are kept; 1 takes the likeliest token each time
+    #[arg(long, value_name = "NUMBER", default_value_t = BEAM_WIDTH)]
+    beam: usize,
+}
+
+/// Runs `cargo course translate`.
+pub fn run(args: Args) -> Result<ExitCode> {
+    if args.beam == 0 {
+        bail!("--beam: expected at least 1, found 0");
+    }
+    let text = read(&args.file)?;
+    let translator = Translator::open(&args.model, args.weights)?;
+    let mut output = io::stdout().lock();
+    for (number, line) in (1..).zip(text.lines()) {
+        let said = translator.translate(line.trim(), args.beam);
+        let said = said.with_context(|| format!("{}, line {number}", args.file.display()))?;
+        match writeln!(output, "{said}").and_then(|()| output.flush()) {
+            // Whoever read the output has seen enough.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
+            written => written.context("standard output")?,
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read(file: &Path) -> Result<String> {
+    if file == Path::new("-") {
+        let mut text = String::new();
+        let read = io::stdin().read_to_string(&mut text);
+        read.context("standard input: expected text in UTF-8")?;
+        return Ok(text);
+    }
+    let shown = file.display();
+    let bytes = fs::read(file).with_context(|| format!("{shown}: expected a text file"))?;
+    String::from_utf8(bytes).with_context(|| format!("{shown}: expected text in UTF-8"))
+}
+
+/// A network with the tokenizer that it was trained with.
+#[derive(Debug)]
+pub struct Translator {
+    pub network: Network,
+    pub tokenizer: Bpe,
+}
+
+impl Translator {
+    /// The translator of this name with the given weights, or those that are found.
+    pub fn open(name: &str, weights: Option<PathBuf>) -> Result<Self> {
+        let Some(recipe) = recipe(name) else {
+            bail!(
+                "there is no translator `{name}`; there are: {}",
+                NAMES.join(", ")
+            );
+        };
+        let file = places::find_weights(recipe.name, weights)?;
+        let made_for = read_details(&file)?.remove("recipe");
+        if let Some(other) = made_for.filter(|other| other != recipe.name) {
+            bail!(
+                "{}: these are weights of {other}, expected {name}",
+                file.display()
+            );
+        }
+        let folder = tokenizer_beside(&file);
+        let tokenizer = Bpe::load(&folder).with_context(|| {
+            format!(
+                "{}: expected the tokenizer that belongs to the weights",
+                folder.display()
+            )
+        })?;
+        let network = Network::new(recipe.architecture, tokenizer.len(), TOKENS.padding, 0)?;
+        load_weights(network.model(), &file)?;
+        Ok(Self { network, tokenizer })
+    }
+
+    /// The translation of one sentence; nothing for nothing.
+    pub fn translate(&self, sentence: &str, beam: usize) -> Result<String> {
+        let source = self.tokenizer.encode_plain(sentence);
+        let target = self.network.translate(&source, TOKENS, beam)?;
+        Ok(self.tokenizer.decode(&target)?)
+    }
+}
+
+/// Where the tokenizer of these weights is kept.
+pub fn tokenizer_beside(weights: &Path) -> PathBuf {
+    weights.with_extension("tokenizer")
+}
+
+#[cfg(test)]
+mod tests {
+    use kindling::train::save_weights;
+
+    use super::*;
+    use crate::translation::recipes::Architecture;
+
+    #[test]
+    fn weights_are_found_again_with_their_tokenizer() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, architecture) in [
+            (NAMES[0], Architecture::Transformer),
+            (NAMES[1], Architecture::Gru),
+        ] {
+            let file = folder.path().join(format!("{name}.safetensors"));
+            let tokenizer =
+                Bpe::train_with_special(["a small text"], 300, &super::super::pairs::SPECIAL)
+                    .unwrap();
+            let network = Network::new(architecture, tokenizer.len(), TOKENS.padding, 7).unwrap();
+            save_weights(network.model(), &file, &[("recipe", name)]).unwrap();
+            let missing = Translator::open(name, Some(file.clone())).unwrap_err();
+            assert!(format!("{missing:#}").contains("expected the tokenizer"));
+            tokenizer.save(tokenizer_beside(&file)).unwrap();
+            let made = Translator { network, tokenizer };
+            let opened = Translator::open(name, Some(file)).unwrap();
+            for beam in [1, 3] {
+                let said = made.translate("a text", beam).unwrap();
+                assert_eq!(opened.translate("a text", beam).unwrap(), said);
+            }
+            assert_eq!(made.translate("", 2).unwrap(), "");
+            let long = made.translate(&"word ".repeat(400), 2).unwrap_err();
+            assert!(long.to_string().contains("at most 256 tokens"), "{long}");
+        }
+        let other = folder.path().join(format!("{}.safetensors", NAMES[1]));
+        let wrong = Translator::open(NAMES[0], Some(other)).unwrap_err();
+        assert!(
+            wrong
+                .to_string()
+                .contains("these are weights of gru-translate")
+        );
+        let unknown = Translator::open("babel", None).unwrap_err();
+        assert!(
+            unknown
+                .to_string()
+                .contains("there are: transformer-translate, gru-translate")
+        );
+    }
+}
