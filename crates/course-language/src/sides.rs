@@ -48,11 +48,14 @@ pub fn sentences() -> Vec<String> {
     (0..SENTENCES).map(&mut sentence).collect()
 }
 
+/// From sentences to vectors.
+type Embed = dyn Fn(&[&str]) -> Result<Tensor>;
+
 /// Times one side in this process.
 pub fn turn(side: &str, model: &Path, sentences: &Path, repeats: usize) -> Result<Value> {
     let text = fs::read_to_string(sentences).with_context(|| sentences.display().to_string())?;
     let sentences: Vec<&str> = text.lines().collect();
-    let embed: Box<dyn Fn(&[&str]) -> Result<Tensor>> = match side {
+    let embed: Box<Embed> = match side {
         "ours" => {
             let embedder = Embedder::open(model)?;
             Box::new(move |sentences: &[&str]| -> Result<Tensor> { Ok(embedder.embed(sentences)?) })
