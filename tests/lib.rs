@@ -19,14 +19,25 @@ pub fn course() -> Result<PathBuf> {
     program("course")
 }
 
-/// The program behind `course train`, `eval` and `predict`; built as it is now, in the profile whose libraries the other tests share.
+/// The program behind `course train`, `eval` and `predict`.
 pub fn course_models() -> Result<PathBuf> {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    if let Some(program) = BUILT.get() {
+    built(&BUILT, "course-models")
+}
+
+/// The program behind `course summarize` and `embed`.
+pub fn course_language() -> Result<PathBuf> {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    built(&BUILT, "course-language")
+}
+
+/// The program of this package; built once, as it is now, in the profile whose libraries the other tests share.
+fn built(place: &OnceLock<PathBuf>, package: &str) -> Result<PathBuf> {
+    if let Some(program) = place.get() {
         return Ok(program.clone());
     }
     let output = Command::new("cargo")
-        .args(["build", "--quiet", "--package", "course-models"])
+        .args(["build", "--quiet", "--package", package])
         .args(["--message-format", "json"])
         .current_dir(root())
         .output()?;
@@ -34,8 +45,8 @@ pub fn course_models() -> Result<PathBuf> {
     let messages = text.lines();
     let mut built = messages.filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let program = built.find_map(|message| Some(PathBuf::from(message["executable"].as_str()?)));
-    let program = program.context("`course-models` does not compile")?;
-    Ok(BUILT.get_or_init(|| program).clone())
+    let program = program.with_context(|| format!("`{package}` does not compile"))?;
+    Ok(place.get_or_init(|| program).clone())
 }
 
 fn program(name: &str) -> Result<PathBuf> {

@@ -23,6 +23,8 @@ enum What {
     },
     /// How long a training step takes: ours beside stock Candle, PyTorch and Keras
     Train(crate::models::Args),
+    /// How long vectors of sentences take: ours beside candle-transformers, sentence-transformers and ONNX Runtime
+    Embedder(crate::models::Args),
 }
 
 /// Runs `course bench`.
@@ -30,6 +32,7 @@ pub fn run(args: Args) -> Result<()> {
     match args.what {
         What::Kernel { json } => kernel(json),
         What::Train(args) => crate::models::run("bench-train", &args),
+        What::Embedder(args) => crate::models::run("bench-embedder", &args),
     }
 }
 

@@ -49,12 +49,16 @@ enum Command {
     Data(data::Args),
     /// Train a model
     Train(models::Args),
-    /// Measure a trained model on its test set
+    /// Measure a trained model on its test set, or the summarisers on theirs (`eval summarizer`)
     Eval(models::Args),
     /// Use a trained model, such as `predict digits photo.png`
     Predict(models::Args),
     /// Translate a text with a trained model, one sentence a line
     Translate(models::Args),
+    /// Say in fewer words what a text says
+    Summarize(models::Args),
+    /// Turn sentences into vectors, or find the nearest ones
+    Embed(models::Args),
     /// Measure
     Bench(bench::Args),
 }
@@ -74,6 +78,8 @@ fn main() -> ExitCode {
         Command::Eval(args) => models::run("eval", &args),
         Command::Predict(args) => models::run("predict", &args),
         Command::Translate(args) => models::run("translate", &args),
+        Command::Summarize(args) => models::run("summarize", &args),
+        Command::Embed(args) => models::run("embed", &args),
         Command::Bench(args) => bench::run(args),
     };
     match done {

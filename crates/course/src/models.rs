@@ -1,6 +1,7 @@
-//! `cargo course train`, `eval` and `predict`: run the program that computes, compiled with optimisation.
+//! `cargo course train`, `eval`, `predict`, `summarize` and `embed`: run the program that computes, compiled with optimisation.
 //!
-//! This program is compiled to be there quickly. What trains is `course-models`, which it calls with the same words.
+//! This program is compiled to be there quickly. What trains is `course-models`, and what uses pretrained language models is
+//! `course-language`; they are called with the same words.
 
 #[cfg(not(unix))]
 use anyhow::bail;
@@ -9,7 +10,30 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Whatever follows the command: `course-models` reads it.
+/// A program that computes.
+struct Program {
+    package: &'static str,
+    /// The variable that names it where it is compiled already.
+    variable: &'static str,
+    /// What is compiled the first time.
+    what: &'static str,
+}
+
+/// Trains, measures and uses the course's own models.
+const MODELS: Program = Program {
+    package: "course-models",
+    variable: "KINDLING_MODELS",
+    what: "the models are",
+};
+
+/// Uses pretrained language models.
+const LANGUAGE: Program = Program {
+    package: "course-language",
+    variable: "KINDLING_LANGUAGE",
+    what: "what uses pretrained language models is",
+};
+
+/// Whatever follows the command: the program that computes reads it.
 #[derive(Debug, clap::Args)]
 #[command(disable_help_flag = true)]
 pub struct Args {
@@ -18,10 +42,11 @@ pub struct Args {
     words: Vec<OsString>,
 }
 
-/// Runs `course-models` with this command; does not return unless it cannot be started or fails.
+/// Runs the program that has this command; does not return unless it cannot be started or fails.
 pub fn run(command: &str, args: &Args) -> Result<()> {
     let root = crate::repository()?;
-    let mut program = program(&root);
+    let first = args.words.first().and_then(|word| word.to_str());
+    let mut program = program(&root, chosen(command, first));
     program
         .arg(command)
         .args(&args.words)
@@ -33,24 +58,34 @@ pub fn run(command: &str, args: &Args) -> Result<()> {
     become_it(program)
 }
 
-/// The program that `KINDLING_MODELS` names, else the one that cargo keeps up to date.
-fn program(root: &Path) -> Command {
-    if let Some(program) = std::env::var_os("KINDLING_MODELS") {
+/// Which program has this command, given the first word behind it.
+fn chosen(command: &str, first: Option<&str>) -> &'static Program {
+    match (command, first) {
+        ("summarize" | "embed" | "bench-embedder", _) | ("eval", Some("summarizer")) => &LANGUAGE,
+        _ => &MODELS,
+    }
+}
+
+/// The program that its variable names, else the one that cargo keeps up to date.
+fn program(root: &Path, chosen: &Program) -> Command {
+    if let Some(program) = std::env::var_os(chosen.variable) {
         return Command::new(program);
     }
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
-    let name = format!("release/course-models{}", std::env::consts::EXE_SUFFIX);
+    let package = chosen.package;
+    let name = format!("release/{package}{}", std::env::consts::EXE_SUFFIX);
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
     cargo.arg("run");
     if target.join(name).is_file() {
         cargo.arg("--quiet");
     } else {
         eprintln!(
-            "the first time, the models are compiled with optimisation; this takes some minutes"
+            "the first time, {} compiled with optimisation; this takes some minutes",
+            chosen.what
         );
     }
     cargo
-        .args(["--release", "--package", "course-models", "--manifest-path"])
+        .args(["--release", "--package", package, "--manifest-path"])
         .arg(root.join("Cargo.toml"))
         .arg("--");
     cargo
@@ -73,5 +108,26 @@ fn become_it(mut program: Command) -> Result<()> {
     match status.code() {
         Some(code) => std::process::exit(code),
         None => bail!("it ended without an exit code"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_command_has_its_program() {
+        for (command, first, package) in [
+            ("train", Some("mnist-cnn"), "course-models"),
+            ("eval", None, "course-models"),
+            ("eval", Some("--weights"), "course-models"),
+            ("eval", Some("summarizer"), "course-language"),
+            ("summarize", Some("-"), "course-language"),
+            ("embed", None, "course-language"),
+            ("bench-train", None, "course-models"),
+            ("bench-embedder", Some("--json"), "course-language"),
+        ] {
+            assert_eq!(chosen(command, first).package, package, "{command}");
+        }
     }
 }

@@ -71,7 +71,11 @@ const CRATES: &[&str] = &[
     "-p",
     "kindling-tables",
     "-p",
+    "kindling-pretrained",
+    "-p",
     "course-models",
+    "-p",
+    "course-language",
     "--features",
     "kindling-fetch/download",
     "--lib",
@@ -92,6 +96,8 @@ const PAGES: &[&str] = &[
     "kindling-lessons",
     "-p",
     "kindling-tables",
+    "-p",
+    "kindling-pretrained",
 ];
 
 const STAGES: &[Stage] = &[

@@ -1,12 +1,21 @@
-//! From raw input to an answer: so far the parts of a summary that picks whole sentences.
+//! From raw input to an answer: summaries, and the parts they are made of.
 //!
+//! [`summarizer`] gives an engine by name, [`Summarize`] is what all engines can do. [`Extractive`] picks the sentences that matter:
 //! [`TfIdf`] turns tokenised sentences into vectors, [`text_rank`](fn@text_rank) gives each sentence a score by the sentences that resemble it;
-//! it is [`page_rank`](fn@page_rank) on the graph of their similarities.
+//! it is [`page_rank`](fn@page_rank) on the graph of their similarities. [`summarize_in_parts`] is for models that read only so much at a time.
 
+mod chosen_sentences;
+mod extractive;
+mod joined;
+mod long_text;
 mod page_rank;
+mod summarize;
 mod text_rank;
 mod tf_idf;
 
+pub use extractive::{Extractive, Lead, SentenceVectors, WordVectors};
+pub use long_text::summarize_in_parts;
 pub use page_rank::page_rank;
+pub use summarize::{Summarize, Summarizer, Unit, check_request, summarizer};
 pub use text_rank::text_rank;
 pub use tf_idf::TfIdf;

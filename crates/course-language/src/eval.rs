@@ -1,0 +1,136 @@
+//! `cargo course eval summarizer`: how much of people's subject lines the engines find in e-mails.
+
+use anyhow::Result;
+use kindling::{
+    data::{Emails, Source},
+    metrics::{Rouge, RougeConfig},
+    pipeline::Summarizer,
+};
+use kindling_pretrained::summarizer;
+use serde_json::json;
+
+use crate::{output, summarize::length};
+
+/// Measure what has no weights of the course's own.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// ROUGE of the summarisers on the test set of AESLC: e-mails, and the subjects that people gave them
+    Summarizer(SummarizerArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct SummarizerArgs {
+    /// An engine, as `cargo course summarize` names them; may be given several times
+    #[arg(long, value_name = "NAME")]
+    engine: Vec<String>,
+
+    /// The least length of a subject
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    least: usize,
+
+    /// The greatest length of a subject
+    #[arg(long, value_name = "NUMBER", default_value_t = 12)]
+    most: usize,
+
+    /// Use only so many e-mails
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    limit: Option<u32>,
+
+    /// E-mails written by a program, which need no download
+    #[arg(long)]
+    builtin: bool,
+
+    /// Print a line of JSON for each engine
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs `cargo course eval summarizer`.
+pub fn run(args: &Args) -> Result<()> {
+    let What::Summarizer(args) = &args.what;
+    let names = match args.engine.as_slice() {
+        [] => ["lead", "tf-idf", "extractive"].map(str::to_owned).to_vec(),
+        names => names.to_vec(),
+    };
+    let length = length(args.least, args.most)?;
+    // All engines first: with an unknown one among them, nothing is measured.
+    let engines = names.iter().map(|name| Ok(summarizer(name)?));
+    let engines: Vec<Summarizer> = engines.collect::<Result<_>>()?;
+    let emails = if args.builtin {
+        Emails::builtin(0, 0, 500, 0)?
+    } else {
+        Emails::load()?
+    };
+    let count = args.limit.map_or(usize::MAX, |limit| limit as usize);
+    let test: Vec<_> = emails.test.iter().take(count).collect();
+    let references = test.iter().map(|email| {
+        let others = email.other_subjects.iter();
+        others
+            .chain([&email.subject])
+            .map(String::as_str)
+            .collect::<Vec<&str>>()
+    });
+    let references: Vec<Vec<&str>> = references.collect();
+    let data = match emails.source {
+        Source::Builtin => "built-in e-mails",
+        _ => "AESLC",
+    };
+    if !args.json {
+        output::print(&format!(
+            "{} test e-mails of {data}, subjects of {} to {}: F1 in %, of several subjects the best",
+            test.len(),
+            args.least,
+            args.most
+        ))?;
+        output::print(&format!(
+            "{:<40}{:>9}{:>9}{:>9}",
+            "", "ROUGE-1", "ROUGE-2", "ROUGE-L"
+        ))?;
+    }
+    for engine in engines {
+        let subjects = test.iter().map(|email| {
+            // Some bodies are only a line of dashes: no words have no summary.
+            let has_words = !kindling::text::words(&email.body).is_empty();
+            if has_words {
+                Ok(engine.summarize(&email.body, length.clone())?)
+            } else {
+                Ok(String::new())
+            }
+        });
+        let subjects: Vec<String> = subjects.collect::<Result<_>>()?;
+        let rouge = RougeConfig::default().mean(&subjects, &references)?;
+        print_row(&engine, data, test.len(), &rouge, args.json)?;
+    }
+    Ok(())
+}
+
+fn print_row(
+    engine: &Summarizer,
+    data: &str,
+    count: usize,
+    rouge: &Rouge,
+    json: bool,
+) -> Result<()> {
+    let scores = [rouge.rouge1.f1, rouge.rouge2.f1, rouge.rouge_l.f1];
+    if json {
+        let line = json!({
+            "engine": engine.engine(),
+            "unit": engine.unit().to_string(),
+            "data": data,
+            "examples": count,
+            "rouge1": scores[0],
+            "rouge2": scores[1],
+            "rougeL": scores[2],
+        });
+        return output::print(&line.to_string());
+    }
+    let [one, two, longest] = scores.map(|score| 100.0 * score);
+    let engine = engine.engine();
+    output::print(&format!("{engine:<40}{one:>9.2}{two:>9.2}{longest:>9.2}"))
+}

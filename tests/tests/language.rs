@@ -1,0 +1,361 @@
+//! The commands that use pretrained language models: what they print, and what wrong input is told.
+
+use anyhow::{Context, Result};
+use kindling_tests::{course, course_language, root, skip};
+use serde_json::Value;
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+const TEXT: &str = "The river rose during the night. By morning the river stood in the cellars. The cellars were dry by noon.";
+
+/// The program, without any model at hand unless a test names one.
+fn language<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Result<Command> {
+    let mut command = Command::new(course_language()?);
+    command
+        .args(arguments)
+        .current_dir(root())
+        .env_remove("KINDLING_MINILM")
+        .env_remove("KINDLING_REPOSITORY")
+        .env("HF_HOME", "/nowhere")
+        .stdin(Stdio::null());
+    Ok(command)
+}
+
+/// The folder of a tiny T5.
+fn t5() -> String {
+    let folder = root().join("crates/kindling-pretrained/fixtures/t5-relu");
+    folder.display().to_string()
+}
+
+fn minilm() -> Result<Option<PathBuf>> {
+    let folder = std::env::var_os("KINDLING_MINILM").map(PathBuf::from);
+    if folder.is_none() {
+        skip("set KINDLING_MINILM to the folder of all-MiniLM-L6-v2")?;
+    }
+    Ok(folder)
+}
+
+/// What it prints, given this text on standard input.
+fn with_input(command: &mut Command, text: &[u8]) -> Result<Output> {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let mut input = child.stdin.take().context("no input")?;
+    input.write_all(text)?;
+    drop(input);
+    Ok(child.wait_with_output()?)
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn a_text_is_summarised_by_each_engine() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("text.txt");
+    std::fs::write(&file, TEXT)?;
+    let summary = |engine: &str| -> Result<Value> {
+        let mut command = language(["summarize", "--least", "5", "--most", "8", "--json"])?;
+        let output = command.args(["--engine", engine]).arg(&file).output()?;
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        Ok(serde_json::from_slice(&output.stdout)?)
+    };
+    let found = summary("extractive")?;
+    assert_eq!(found["engine"], "extractive (TF-IDF)");
+    assert_eq!(
+        found["summary"],
+        "By morning the river stood in the cellars."
+    );
+    assert_eq!(
+        summary("lead")?["summary"],
+        "The river rose during the night."
+    );
+    let found = summary(&t5())?;
+    assert_eq!(found["engine"], format!("pretrained ({})", t5()));
+    assert_eq!(found["unit"], "tokens");
+    let mut command = language(["summarize", "-", "--least", "5", "--most", "8"])?;
+    let output = with_input(
+        &mut command,
+        "小明喜欢读书。小明每天晚上读书。天气很好。".as_bytes(),
+    )?;
+    assert_eq!(text(&output.stdout), "小明每天晚上读书。\n");
+    assert_eq!(text(&output.stderr), "extractive (TF-IDF), 5 to 8 words\n");
+    Ok(())
+}
+
+#[test]
+fn the_summarisers_can_be_measured() -> Result<()> {
+    let mut command = language(["eval", "summarizer", "--builtin", "--limit", "20", "--json"])?;
+    let output = command.output()?;
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let printed = text(&output.stdout);
+    let rows = printed.lines().map(|line| Ok(serde_json::from_str(line)?));
+    let rows: Vec<Value> = rows.collect::<Result<_>>()?;
+    let engines: Vec<&Value> = rows.iter().map(|row| &row["engine"]).collect();
+    assert_eq!(
+        engines,
+        ["lead", "extractive (TF-IDF)", "extractive (TF-IDF)"]
+    );
+    assert_eq!(rows[1]["rouge1"], rows[2]["rouge1"]);
+    let score = rows[1]["rouge1"].as_f64().context("no score")?;
+    assert!(score > 0.0 && score < 1.0, "{score}");
+    Ok(())
+}
+
+#[test]
+fn sentences_become_vectors_and_find_their_neighbours() -> Result<()> {
+    let Some(folder) = minilm()? else {
+        return Ok(());
+    };
+    let lines = "The river rose.\n\n  Nobody slept.\nThe water came up.\n";
+    let mut command = language(["embed", "-"])?;
+    let output = with_input(command.env("KINDLING_MINILM", &folder), lines.as_bytes())?;
+    let printed = text(&output.stdout);
+    let rows = printed.lines().map(|line| Ok(serde_json::from_str(line)?));
+    let rows: Vec<Value> = rows.collect::<Result<_>>()?;
+    let sentences: Vec<&Value> = rows.iter().map(|row| &row["sentence"]).collect();
+    assert_eq!(
+        sentences,
+        ["The river rose.", "Nobody slept.", "The water came up."]
+    );
+    assert!(rows.iter().all(|row| {
+        row["vector"]
+            .as_array()
+            .is_some_and(|vector| vector.len() == 384)
+    }));
+    let mut command = language(["embed", "-", "--nearest", "1", "--model"])?;
+    let output = with_input(command.arg(&folder), lines.as_bytes())?;
+    let printed = text(&output.stdout);
+    let printed: Vec<&str> = printed.lines().collect();
+    assert_eq!(printed.len(), 6, "{printed:?}");
+    assert!(
+        printed[0] == "The river rose." && printed[1].ends_with("The water came up."),
+        "{printed:?}"
+    );
+    Ok(())
+}
+
+/// The one line of a command that must fail.
+fn error(arguments: &[&str]) -> Result<String> {
+    let output = language(arguments)?.output()?;
+    assert_eq!(output.status.code(), Some(1), "{arguments:?} must fail");
+    let message = text(&output.stderr);
+    assert!(
+        message.starts_with("error: ") && message.lines().count() == 1,
+        "{message}"
+    );
+    assert!(output.stdout.is_empty(), "{arguments:?}");
+    Ok(message)
+}
+
+fn written(folder: &Path, name: &str, bytes: &[u8]) -> Result<String> {
+    let file = folder.join(name);
+    std::fs::write(&file, bytes)?;
+    Ok(file.display().to_string())
+}
+
+#[test]
+fn wrong_input_is_told_in_one_line() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let good = written(folder.path(), "good.txt", TEXT.as_bytes())?;
+    let empty = written(folder.path(), "empty.txt", b" \n\n")?;
+    let marks = written(folder.path(), "marks.txt", "… — !".as_bytes())?;
+    let latin = written(folder.path(), "latin.txt", b"caf\xe9 noir")?;
+    let none = folder.path().join("none");
+    std::fs::create_dir(&none)?;
+    let (none, t5) = (none.display().to_string(), t5());
+    let cases: &[(&[&str], &str)] = &[
+        (&["summarize", "/nowhere.txt"], "/nowhere.txt: No such file"),
+        (&["embed", "/nowhere.txt"], "/nowhere.txt: No such file"),
+        (
+            &["summarize", &empty],
+            "empty.txt: expected some text, found none",
+        ),
+        (
+            &["embed", &empty],
+            "empty.txt: expected some text, found none",
+        ),
+        (&["summarize", "-"], "standard input: expected some text"),
+        (
+            &["summarize", &marks],
+            "text: expected at least one word, found none",
+        ),
+        (
+            &["summarize", &latin],
+            "latin.txt: expected text in UTF-8, found something else at byte 3",
+        ),
+        (&["embed", &latin], "latin.txt: expected text in UTF-8"),
+        (
+            &["summarize", &good, "--least", "9", "--most", "5"],
+            "--least and --most: expected numbers such as 30 and 130, found 9 and 5",
+        ),
+        (
+            &["summarize", &good, "--least", "0", "--most", "0"],
+            "--least and --most: expected",
+        ),
+        (
+            &["summarize", &good, "--engine", "./nothing"],
+            "./nothing: there is no such folder",
+        ),
+        (
+            &["summarize", &good, "--engine", ""],
+            "model: expected a folder or a name",
+        ),
+        (
+            &["summarize", &good, "--engine", &none],
+            "expected a model's config.json, tokenizer.json, model.safetensors",
+        ),
+        (
+            &["summarize", &good, "--engine", "lead", "--beams", "2"],
+            "--beams: expected a T5 as --engine, found lead",
+        ),
+        (&["embed", &good, "--model", &none], "found no config.json"),
+        (
+            &["embed", &good, "--model", &t5],
+            "config.json: expected the model_type \"bert\", found \"t5\"",
+        ),
+        (
+            &["eval", "summarizer", "--builtin", "--engine", &none],
+            "found no config.json",
+        ),
+        (
+            &[
+                "eval",
+                "summarizer",
+                "--builtin",
+                "--least",
+                "9",
+                "--most",
+                "5",
+            ],
+            "--least and --most: expected",
+        ),
+    ];
+    for (arguments, expected) in cases {
+        let message = error(arguments)?;
+        assert!(message.contains(expected), "{arguments:?}: {message}");
+    }
+    if let Some(folder) = minilm()? {
+        let folder = folder.display().to_string();
+        let message = error(&["summarize", &good, "--engine", &folder])?;
+        assert!(
+            message.contains("expected the model_type \"t5\" or \"mt5\", found \"bert\""),
+            "{message}"
+        );
+    }
+    // A broken model is not silently replaced by words.
+    let output = language(["summarize", &good])?
+        .env("KINDLING_MINILM", &none)
+        .output()?;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        text(&output.stderr).contains("found no config.json"),
+        "{}",
+        text(&output.stderr)
+    );
+    Ok(())
+}
+
+#[test]
+fn without_a_network_a_model_of_the_hub_is_refused_in_one_line() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let good = written(folder.path(), "good.txt", TEXT.as_bytes())?;
+    let mut command = language(["embed", &good, "--model", "nobody/nothing"])?;
+    // A port that nothing listens on stands for the hub.
+    command
+        .env("HF_ENDPOINT", "http://127.0.0.1:1")
+        .env("HF_HOME", folder.path());
+    let output = command.output()?;
+    assert_eq!(output.status.code(), Some(1));
+    let message = text(&output.stderr);
+    assert!(
+        message.starts_with(
+            "error: nobody/nothing: there is no such folder, and the Hugging Face hub"
+        ),
+        "{message}"
+    );
+    assert!(
+        message.contains("name a local folder") && message.lines().count() == 1,
+        "{message}"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let lines: String = (0..4000)
+        .map(|number| format!("Sentence number {number}.\n"))
+        .collect();
+    let file = written(folder.path(), "lines.txt", lines.as_bytes())?;
+    let mut command = language([
+        "eval",
+        "summarizer",
+        "--builtin",
+        "--limit",
+        "5",
+        "--engine",
+        "lead",
+    ])?;
+    for _ in 0..400 {
+        command.args(["--engine", "lead"]);
+    }
+    let mut commands = vec![command];
+    if let Some(folder) = minilm()? {
+        let mut command = language(["embed", &file])?;
+        command.env("KINDLING_MINILM", folder);
+        commands.push(command);
+    }
+    for mut command in commands {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let output = child.stdout.take().context("no output")?;
+        let mut first = String::new();
+        BufReader::new(output).read_line(&mut first)?; // and then it is closed
+        assert!(!first.is_empty());
+        let output = child.wait_with_output()?;
+        assert!(output.status.success(), "{:?}", output.status);
+        assert_eq!(text(&output.stderr), "");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_course_passes_words_and_exit_codes_on() -> Result<()> {
+    let through_course = |arguments: &[&str]| -> Result<Output> {
+        let mut command = Command::new(course()?);
+        command.args(arguments).current_dir(root());
+        command.env("KINDLING_LANGUAGE", course_language()?);
+        Ok(command.stdin(Stdio::null()).output()?)
+    };
+    let output = through_course(&["summarize", "/nowhere.txt"])?;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("/nowhere.txt: No such file"));
+    for (arguments, word) in [
+        (["summarize", "--help"], "--engine"),
+        (["embed", "--help"], "--nearest"),
+        (["eval", "summarizer"], "--help"),
+    ] {
+        let mut arguments = arguments.to_vec();
+        if arguments[0] == "eval" {
+            arguments.push("--help");
+        }
+        let output = through_course(&arguments)?;
+        assert!(output.status.success(), "{arguments:?}");
+        assert!(
+            text(&output.stdout).contains(word),
+            "{}",
+            text(&output.stdout)
+        );
+    }
+    let output = through_course(&["embed", "--nothing"])?;
+    assert_eq!(output.status.code(), Some(2));
+    Ok(())
+}
