@@ -8,9 +8,11 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{OnceLock, mpsc};
 use std::time::{Duration, Instant};
 
-/// The repository.
+/// The repository: the one that is being tested, even where a clone that is gone left these tests in a shared target folder.
 pub fn root() -> PathBuf {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder =
+        std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or(env!("CARGO_MANIFEST_DIR").into());
+    let folder = Path::new(&folder);
     folder.parent().unwrap_or(folder).to_owned()
 }
 
