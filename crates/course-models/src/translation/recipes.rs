@@ -51,7 +51,7 @@ const RECIPES: [Recipe; 2] = [
         name: "transformer-translate",
         architecture: Architecture::Transformer,
         vocabulary_size: 8_000,
-        epochs: 15,
+        epochs: 12,
         batch_size: 64,
         learning_rate: 0.001,
         schedule: QUICK_RISE,
