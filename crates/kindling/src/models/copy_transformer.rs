@@ -53,7 +53,7 @@ impl Default for CopyTransformerConfig {
             num_layers: 2,
             feed_forward_size: 512,
             source_length: 120,
-            target_length: 60,
+            target_length: 30,
             dropout: 0.2,
             padding: 0,
         }
