@@ -137,7 +137,7 @@ fn decoding_step_by_step_is_the_full_forward() {
     let mut states: Vec<Copying> = vec![alone(0), alone(1)];
     let targets = target.to_vec2::<u32>().unwrap();
     for step in 0..5 {
-        let tokens = [targets[0][step], targets[1][step]];
+        let tokens: Vec<u32> = targets.iter().map(|target| target[step]).collect();
         let answers = model.next_logits(&states, &tokens).unwrap();
         for (row, (_, logits)) in answers.iter().enumerate() {
             let expected = full.get(row).unwrap().get(step).unwrap();

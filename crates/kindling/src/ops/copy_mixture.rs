@@ -91,11 +91,17 @@ fn shape(what: &str, expected: &str, found: &Tensor) -> Error {
 }
 
 /// The same in the operations that Candle has on every device.
+///
+/// Candle 0.11 has no right gradient of `scatter_add` into a larger tensor; that of `index_add` on one dimension is right.
 fn composed(logits: &Tensor, gate: &Tensor, attention: &Tensor, source: &Tensor) -> Result<Tensor> {
-    let places = source.to_dtype(DType::U32)?.unsqueeze(1)?;
-    let places = places.broadcast_as(attention.shape())?.contiguous()?; // (batch, time, source_time)
-    let copies = logits.zeros_like()?;
-    let copies = copies.scatter_add(&places, &attention.contiguous()?, D::Minus1)?; // (batch, time, vocabulary)
+    let (batch, time, vocabulary) = logits.dims3()?;
+    let rows = Tensor::arange(0_i64, (batch * time) as i64, logits.device())?;
+    let rows = (rows * vocabulary as f64)?.reshape((batch, time, 1))?; // where each row of logits begins
+    let tokens = source.to_dtype(DType::I64)?.unsqueeze(1)?; // (batch, 1, source_time)
+    let places = rows.broadcast_add(&tokens)?.flatten_all()?; // (batch · time · source_time)
+    let copies = logits.detach().zeros_like()?.flatten_all()?;
+    let copies = copies.index_add(&places, &attention.flatten_all()?, 0)?;
+    let copies = copies.reshape(logits.shape())?; // (batch, time, vocabulary)
     let generate = candle_nn::ops::sigmoid(gate)?; // (batch, time, 1)
     let generated = candle_nn::ops::softmax(logits, D::Minus1)?.broadcast_mul(&generate)?;
     let copied = copies.broadcast_mul(&generate.affine(-1.0, 1.0)?)?;
