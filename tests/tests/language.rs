@@ -1,11 +1,11 @@
 //! The commands that use pretrained language models: what they print, and what wrong input is told.
 
 use anyhow::{Context, Result};
-use kindling_tests::{course, course_language, root, skip};
+use kindling_tests::{course, course_language, refusal, root, skip, text, written};
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 const TEXT: &str = "The river rose during the night. By morning the river stood in the cellars. The cellars were dry by noon.";
@@ -48,10 +48,6 @@ fn with_input(command: &mut Command, text: &[u8]) -> Result<Output> {
     input.write_all(text)?;
     drop(input);
     Ok(child.wait_with_output()?)
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }
 
 #[test]
@@ -140,25 +136,6 @@ fn sentences_become_vectors_and_find_their_neighbours() -> Result<()> {
     Ok(())
 }
 
-/// The one line of a command that must fail.
-fn error(arguments: &[&str]) -> Result<String> {
-    let output = language(arguments)?.output()?;
-    assert_eq!(output.status.code(), Some(1), "{arguments:?} must fail");
-    let message = text(&output.stderr);
-    assert!(
-        message.starts_with("error: ") && message.lines().count() == 1,
-        "{message}"
-    );
-    assert!(output.stdout.is_empty(), "{arguments:?}");
-    Ok(message)
-}
-
-fn written(folder: &Path, name: &str, bytes: &[u8]) -> Result<String> {
-    let file = folder.join(name);
-    std::fs::write(&file, bytes)?;
-    Ok(file.display().to_string())
-}
-
 #[test]
 fn wrong_input_is_told_in_one_line() -> Result<()> {
     let folder = tempfile::tempdir()?;
@@ -237,12 +214,12 @@ fn wrong_input_is_told_in_one_line() -> Result<()> {
         ),
     ];
     for (arguments, expected) in cases {
-        let message = error(arguments)?;
+        let message = refusal(&mut language(*arguments)?)?;
         assert!(message.contains(expected), "{arguments:?}: {message}");
     }
     if let Some(folder) = minilm()? {
         let folder = folder.display().to_string();
-        let message = error(&["summarize", &good, "--engine", &folder])?;
+        let message = refusal(&mut language(["summarize", &good, "--engine", &folder])?)?;
         assert!(
             message.contains("expected the model_type \"t5\" or \"mt5\", found \"bert\""),
             "{message}"

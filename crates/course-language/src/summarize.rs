@@ -3,10 +3,9 @@
 use std::{ops::Range, path::PathBuf};
 
 use anyhow::{Result, bail};
+use course_program::{input, output};
 use kindling::{pipeline::Summarizer, text::words};
 use kindling_pretrained::{Pretrained, hub, summarizer};
-
-use crate::{input, output};
 
 /// The engines that pick sentences of the text.
 const PICKING: [&str; 3] = ["extractive", "tf-idf", "lead"];

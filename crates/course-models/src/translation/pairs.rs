@@ -36,6 +36,9 @@ pub const TOKENS: SpecialTokens = SpecialTokens {
 /// How many of somebody's own pairs are kept aside for each measurement, at most.
 const HELD_OUT: usize = 1_000;
 
+/// The fewest pairs of somebody's own: a tenth is kept aside, and there must be one to measure by.
+const FEWEST: usize = 10;
+
 /// Pairs, and the tokenizer that was trained on those to learn from.
 #[derive(Debug)]
 pub struct Pairs {
@@ -60,12 +63,19 @@ impl Pairs {
         let texts = translations.train.iter();
         let texts = texts.flat_map(|pair| [&pair.source, &pair.target]);
         let tokenizer = Bpe::train_with_special(texts, recipe.vocabulary_size, &SPECIAL)?;
-        Ok(Self {
+        let mut pairs = Self {
             translations,
             tokenizer,
             name,
             licence,
-        })
+        };
+        // Else the first one that is too long would end the measurement after hours of training.
+        let test = std::mem::take(&mut pairs.translations.test).into_iter();
+        pairs.translations.test = test.filter(|pair| pairs.fits(pair)).collect();
+        if pairs.translations.test.is_empty() {
+            bail!(none_fits(&pairs.name));
+        }
+        Ok(pairs)
     }
 
     /// Mini-batches; pairs that are too long for the network are left out.
@@ -75,17 +85,34 @@ impl Pairs {
         batch_size: usize,
         seed: u64,
     ) -> Result<SequencePairs> {
-        let encode = |text: &str| self.tokenizer.encode_plain(text);
-        let pairs = pairs.iter();
-        let pairs = pairs.map(|pair| (encode(&pair.source), encode(&pair.target)));
-        let fits = |pair: &(Vec<u32>, Vec<u32>)| pair.0.len().max(pair.1.len()) < MAX_LENGTH;
-        Ok(SequencePairs::new(
-            pairs.filter(fits).collect(),
-            TOKENS,
-            batch_size,
-            seed,
-        )?)
+        let pairs = pairs.iter().map(|pair| self.encode(pair));
+        let pairs: Vec<_> = pairs.filter(short).collect();
+        if pairs.is_empty() {
+            bail!(none_fits(&self.name));
+        }
+        Ok(SequencePairs::new(pairs, TOKENS, batch_size, seed)?)
     }
+
+    fn encode(&self, pair: &SentencePair) -> (Vec<u32>, Vec<u32>) {
+        let encode = |text: &str| self.tokenizer.encode_plain(text);
+        (encode(&pair.source), encode(&pair.target))
+    }
+
+    fn fits(&self, pair: &SentencePair) -> bool {
+        short(&self.encode(pair))
+    }
+}
+
+/// Whether the network can read both sides, and a token that begins or ends them.
+fn short((source, target): &(Vec<u32>, Vec<u32>)) -> bool {
+    source.len().max(target.len()) < MAX_LENGTH
+}
+
+fn none_fits(name: &str) -> String {
+    format!(
+        "{name}: expected pairs of at most {} tokens a side to learn from and to measure by, found none; give shorter sentences, or more of them",
+        MAX_LENGTH - 1
+    )
 }
 
 fn find(languages: &Languages, args: &data::Args) -> Result<(Translations, String, &'static str)> {
@@ -99,7 +126,13 @@ fn find(languages: &Languages, args: &data::Args) -> Result<(Translations, Strin
         let bytes = fs::read(file)
             .with_context(|| format!("--data {shown}: expected a file of sentence pairs"))?;
         let pairs = parse_pairs(&shown, &bytes).context("--data")?;
-        let held_out = HELD_OUT.min(pairs.len() / 10);
+        if pairs.len() < FEWEST {
+            bail!(
+                "--data {shown}: expected at least {FEWEST} pairs, so that some can be kept aside to measure by, found {}",
+                pairs.len()
+            );
+        }
+        let held_out = HELD_OUT.min(pairs.len() / FEWEST);
         let translations = Translations::from_pairs(pairs, held_out, 0).context("--data")?;
         return Ok((translations, shown, "as your sentences"));
     }
