@@ -35,7 +35,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Train a model, with checkpoints, a log and weights at the end
-    Train(Train),
+    Train(Box<Train>),
     /// Measure a trained model on the test set
     Eval(eval::Args),
     /// Use a trained model
