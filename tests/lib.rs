@@ -1,7 +1,8 @@
-//! What the end-to-end tests share: the `course` program, a running `course up`, and how a test is skipped.
+//! What the end-to-end tests share: the programs, what a command that must fail says, a running `course up`, and how a test is skipped.
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -31,6 +32,56 @@ pub fn course_models() -> Result<PathBuf> {
 pub fn course_language() -> Result<PathBuf> {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     built(&BUILT, "course-language")
+}
+
+/// `course-models` with these arguments, at the top of the repository.
+pub fn models<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Result<Command> {
+    let mut command = Command::new(course_models()?);
+    command
+        .args(arguments)
+        .current_dir(root())
+        .env_remove("KINDLING_REPOSITORY")
+        .stdin(Stdio::null());
+    Ok(command)
+}
+
+/// What a program printed.
+#[must_use]
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The one line of a command that must fail.
+pub fn error(command: &mut Command) -> Result<String> {
+    Ok(failure(command)?.0)
+}
+
+/// The same of a command that must not even begin: it prints nothing else.
+pub fn refusal(command: &mut Command) -> Result<String> {
+    let (message, printed) = failure(command)?;
+    if !printed.is_empty() {
+        bail!("{command:?} must print nothing, found {printed}");
+    }
+    Ok(message)
+}
+
+/// The line of the error, and what was printed besides.
+fn failure(command: &mut Command) -> Result<(String, String)> {
+    let output = command.output()?;
+    let message = text(&output.stderr);
+    let one_line = message.starts_with("error: ") && message.lines().count() == 1;
+    if output.status.code() != Some(1) || !one_line {
+        let status = output.status;
+        bail!("{command:?} must fail with one line, found {status}: {message}");
+    }
+    Ok((message, text(&output.stdout)))
+}
+
+/// A file of this name in the folder.
+pub fn written(folder: &Path, name: &str, bytes: &[u8]) -> Result<String> {
+    let file = folder.join(name);
+    std::fs::write(&file, bytes).with_context(|| file.display().to_string())?;
+    Ok(file.display().to_string())
 }
 
 /// The program of this package; built once, as it is now, in the profile whose libraries the other tests share.

@@ -1,8 +1,7 @@
 //! The commands that train: what survives a kill, what is the same on any number of threads, what wrong input is told.
 
 use anyhow::{Context, Result};
-use kindling_tests::{course, course_models, root};
-use std::ffi::OsStr;
+use kindling_tests::{course, course_models, error, models, root, text};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
@@ -21,16 +20,6 @@ const RUN: &[&str] = &[
     "--seed",
     "3",
 ];
-
-fn models<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Result<Command> {
-    let mut command = Command::new(course_models()?);
-    command
-        .args(arguments)
-        .current_dir(root())
-        .env_remove("KINDLING_REPOSITORY")
-        .stdin(Stdio::null());
-    Ok(command)
-}
 
 fn train_into(folder: &Path) -> Result<Command> {
     let mut command = models(RUN)?;
@@ -222,22 +211,6 @@ fn ctrl_c_keeps_what_was_done() -> Result<()> {
     Ok(())
 }
 
-/// The one line of a command that must fail.
-fn error(arguments: &[&str]) -> Result<String> {
-    let output = models(arguments)?.output()?;
-    assert_eq!(output.status.code(), Some(1), "{arguments:?} must fail");
-    let message = text(&output.stderr);
-    assert!(
-        message.starts_with("error: ") && message.lines().count() == 1,
-        "{message}"
-    );
-    Ok(message)
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
 #[test]
 fn wrong_input_is_told_in_one_line() -> Result<()> {
     let folder = tempfile::tempdir()?;
@@ -326,7 +299,7 @@ fn wrong_input_is_told_in_one_line() -> Result<()> {
         ),
     ];
     for (arguments, expected) in cases {
-        let message = error(arguments)?;
+        let message = error(&mut models(*arguments)?)?;
         assert!(message.contains(expected), "{arguments:?}: {message}");
     }
     Ok(())
@@ -350,7 +323,7 @@ fn a_run_that_diverges_or_does_not_fit_says_so() -> Result<()> {
     let with = |more: &[&'static str]| {
         let mut arguments = start.to_vec();
         arguments.extend(more);
-        error(&arguments)
+        error(&mut models(arguments)?)
     };
     let message = with(&["--learning-rate", "1e30"])?;
     assert!(

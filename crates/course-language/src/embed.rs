@@ -4,10 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use candle_core::Tensor;
+use course_program::{input, output};
 use kindling_pretrained::{Embedder, SENTENCE_MODEL, hub, sentence_model};
 use serde_json::json;
-
-use crate::{input, output};
 
 /// Lines that are worked on together: enough for speed, few enough that the first answers come soon.
 const LINES: usize = 256;

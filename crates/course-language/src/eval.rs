@@ -1,6 +1,7 @@
 //! `cargo course eval summarizer`: how much of people's subject lines the engines find in e-mails.
 
 use anyhow::Result;
+use course_program::output;
 use kindling::{
     data::{Emails, Source},
     metrics::Rouge,
@@ -10,7 +11,7 @@ use kindling::{
 use kindling_pretrained::summarizer;
 use serde_json::json;
 
-use crate::{output, summarize::length};
+use crate::summarize::length;
 
 /// Measure what has no weights of the course's own.
 #[derive(Debug, clap::Args)]

@@ -3,18 +3,12 @@
 mod bench;
 mod embed;
 mod eval;
-mod input;
-mod output;
 mod sides;
 mod summarize;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-
-/// A model allocates and frees large tensors at each layer; this allocator keeps their memory instead of giving it back.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Use pretrained language models.
 #[derive(Debug, Parser)]
@@ -43,26 +37,15 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    // The thread that waits for the answer is one of those that compute: it would otherwise be put to sleep and woken at each operation.
-    // Without such a pool everything still works, a little slower.
-    let _ = rayon::ThreadPoolBuilder::new()
-        .use_current_thread()
-        .build_global();
-    let done = match Cli::parse().command {
-        Command::Summarize(args) => summarize::run(&args),
-        Command::Embed(args) => embed::run(&args),
-        Command::Eval(args) => eval::run(&args),
-        Command::BenchEmbedder(args) => bench::run(&args),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        // Whoever reads has seen enough, as `head` has: that is no failure.
-        Err(error) if output::is_closed(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            output::note(&format!("error: {error:#}"));
-            ExitCode::FAILURE
-        }
-    }
+    course_program::run(|cli: Cli| {
+        match cli.command {
+            Command::Summarize(args) => summarize::run(&args),
+            Command::Embed(args) => embed::run(&args),
+            Command::Eval(args) => eval::run(&args),
+            Command::BenchEmbedder(args) => bench::run(&args),
+        }?;
+        Ok(ExitCode::SUCCESS)
+    })
 }
 
 #[cfg(test)]

@@ -4,16 +4,9 @@ Usage: python - pytorch|onnxruntime MODEL SENTENCES REPEATS. Prints one JSON obj
 `pip install sentence-transformers onnxruntime onnx onnxscript`, and pass its interpreter as --python. ONNX Runtime gets the model as
 PyTorch exports it; the export is kept beside the sentences and is no part of what is timed.
 """
-import json
-import os
-import resource
 import subprocess
-import sys
-import time
 
-side, folder, file, repeats = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
-threads = int(os.environ["KINDLING_BENCH_THREADS"])
-started = float(os.environ["KINDLING_BENCH_STARTED"])
+folder, file, repeats = sys.argv[2], sys.argv[3], int(sys.argv[4])
 sentences = open(file, encoding="utf-8").read().splitlines()
 BATCH, MAX_LENGTH = 32, 256
 
@@ -32,16 +25,6 @@ names = ["ids", "mask", "kinds"]
 axes = {name: {0: "batch", 1: "time"} for name in names + ["tokens"]}
 torch.onnx.export(Plain(), (ids, ids, ids * 0), target, input_names=names, output_names=["tokens"], dynamic_axes=axes, dynamo=False)
 """
-
-
-def median(repeats, work):
-    times = []
-    for round in range(repeats + 2):
-        begin = time.perf_counter()
-        work()
-        if round >= 2:
-            times.append(time.perf_counter() - begin)
-    return 1e3 * sorted(times)[len(times) // 2]
 
 
 if side == "pytorch":
@@ -95,8 +78,7 @@ else:
 
 
 first = embed(sentences[:1])[0]
-results = {"first_vector_s": time.time() - started, "vector": [float(number) for number in first]}
-results["many_ms"] = median(repeats, lambda: embed(sentences))
-results["one_ms"] = median(4 * repeats, lambda: embed(sentences[:1]))
-results["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(json.dumps(results))
+results = {"first_vector_s": since_start(), "vector": [float(number) for number in first]}
+results["many_ms"] = median(repeats, 2, lambda: embed(sentences))
+results["one_ms"] = median(4 * repeats, 2, lambda: embed(sentences[:1]))
+finish(results)

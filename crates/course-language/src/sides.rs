@@ -1,15 +1,12 @@
 //! The sides of the benchmark that are written in Rust: our BERT, and that of candle-transformers.
 
-use std::{
-    fs,
-    path::Path,
-    time::{Instant, SystemTime, UNIX_EPOCH},
-};
+use std::{fs, path::Path};
 
 use anyhow::{Context, Result, anyhow, bail};
 use candle_core::{D, DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use candle_transformers::models::bert::{BertModel, Config};
+use course_program::bench;
 use kindling::{data::Random, text::pad};
 use kindling_pretrained::Embedder;
 use serde_json::{Value, json};
@@ -26,6 +23,9 @@ const BATCH: usize = 32;
 
 /// The length to which sentence-transformers cuts all-MiniLM-L6-v2.
 const MAX_LENGTH: usize = 256;
+
+/// How often each measurement is made before it counts.
+const WARM_UPS: usize = 2;
 
 /// Common words of one or two tokens; how long a sentence takes depends on their number alone.
 const WORDS: [&str; 24] = [
@@ -67,16 +67,14 @@ pub fn turn(side: &str, model: &Path, sentences: &Path, repeats: usize) -> Resul
         _ => bail!("--side: expected ours or candle_transformers, found {side}"),
     };
     let first = embed(&sentences[..1])?.squeeze(0)?.to_vec1::<f32>()?;
-    let started = std::env::var("KINDLING_BENCH_STARTED").ok();
-    let started = started.and_then(|text| text.parse::<f64>().ok());
-    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64();
-    let many = median(repeats, || embed(&sentences))?;
-    let one = median(4 * repeats, || embed(&sentences[..1]))?;
+    let first_vector_s = bench::since_start();
+    let many = bench::median(repeats, WARM_UPS, || embed(&sentences).map(drop))?;
+    let one = bench::median(4 * repeats, WARM_UPS, || embed(&sentences[..1]).map(drop))?;
     Ok(json!({
         "many_ms": many,
         "one_ms": one,
-        "first_vector_s": started.map(|started| now - started),
-        "peak_mb": peak_memory(),
+        "first_vector_s": first_vector_s,
+        "peak_mb": bench::peak_memory(),
         "vector": first,
     }))
 }
@@ -138,28 +136,4 @@ impl Stock {
         let places = Tensor::from_vec(places, sentences.len(), &Device::Cpu)?;
         Ok(vectors.index_select(&places, 0)?)
     }
-}
-
-/// The median milliseconds of some repetitions, after two that warm up.
-fn median(repeats: usize, mut work: impl FnMut() -> Result<Tensor>) -> Result<f64> {
-    let mut times = Vec::with_capacity(repeats);
-    for round in 0..repeats + 2 {
-        let begin = Instant::now();
-        work()?;
-        if round >= 2 {
-            times.push(begin.elapsed().as_secs_f64() * 1e3);
-        }
-    }
-    times.sort_by(f64::total_cmp);
-    Ok(times[times.len() / 2])
-}
-
-/// The most memory that this process has held, in MB, where the system says so.
-fn peak_memory() -> Option<f64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let number = line.trim().trim_end_matches(" kB").trim();
-    Some(number.parse::<f64>().ok()? / 1024.0)
 }

@@ -3,13 +3,12 @@
 use std::{ops::Range, path::PathBuf};
 
 use anyhow::{Result, bail};
+use course_program::{input, output};
 use kindling::{
     pipeline::{SUBJECT_LENGTH, Summarizer},
     text::words,
 };
 use kindling_pretrained::{Pretrained, abstractive, hub, is_abstractive, summarizer};
-
-use crate::{input, output};
 
 /// The engines that pick sentences of the text.
 const PICKING: [&str; 3] = ["extractive", "tf-idf", "lead"];

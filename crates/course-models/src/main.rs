@@ -2,8 +2,10 @@
 
 mod bench;
 mod data;
+mod embeddings;
 mod eval;
 mod limit;
+mod numbers;
 mod photo;
 mod predict;
 mod recipes;
@@ -15,11 +17,8 @@ mod translation;
 
 use std::process::ExitCode;
 
+use anyhow::Result;
 use clap::{Parser, Subcommand};
-
-/// Training allocates and frees large tensors at each step; this allocator keeps their memory instead of giving it back.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Train, evaluate and use the models of the course.
 #[derive(Debug, Parser)]
@@ -37,7 +36,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Train a model, with checkpoints, a log and weights at the end
-    Train(train::Args),
+    Train(Box<Train>),
     /// Measure a trained model on the test set
     Eval(eval::Args),
     /// Use a trained model
@@ -47,28 +46,54 @@ enum Command {
     /// Time a training step beside stock Candle, PyTorch and Keras
     #[command(name = "bench-train")]
     BenchTrain(bench::Args),
+    /// Time the training of a translator beside PyTorch
+    #[command(name = "bench-seq2seq")]
+    BenchSeq2seq(translation::BenchArgs),
+    /// Time the training of word vectors beside gensim
+    #[command(name = "bench-embeddings")]
+    BenchEmbeddings(embeddings::BenchArgs),
+}
+
+/// What can be trained: a recipe by its name, or word vectors, which have options of their own.
+#[derive(Debug, clap::Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    disable_help_subcommand = true
+)]
+struct Train {
+    #[command(subcommand)]
+    vectors: Option<Vectors>,
+
+    #[command(flatten)]
+    recipe: train::Args,
+}
+
+#[derive(Debug, Subcommand)]
+enum Vectors {
+    /// Learn a vector for each word of a text, by skip-gram or CBOW
+    Word2vec(embeddings::TrainArgs),
+}
+
+impl Train {
+    fn run(self) -> Result<ExitCode> {
+        match self.vectors {
+            Some(Vectors::Word2vec(args)) => embeddings::train(&args),
+            None => train::run(self.recipe),
+        }
+    }
 }
 
 fn main() -> ExitCode {
-    // The thread that trains is one of those that compute: it would otherwise be put to sleep and woken at each operation.
-    // Without such a pool everything still works, a little slower.
-    let _ = rayon::ThreadPoolBuilder::new()
-        .use_current_thread()
-        .build_global();
-    let done = match Cli::parse().command {
-        Command::Train(args) => train::run(args),
+    course_program::run(|cli: Cli| match cli.command {
+        Command::Train(args) => args.run(),
         Command::Eval(args) => eval::run(args),
         Command::Predict(args) => predict::run(args),
         Command::Translate(args) => translation::run(args),
         Command::BenchTrain(args) => bench::run(args),
-    };
-    match done {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+        Command::BenchSeq2seq(args) => translation::bench(&args),
+        Command::BenchEmbeddings(args) => embeddings::bench(&args),
+    })
 }
 
 #[cfg(test)]

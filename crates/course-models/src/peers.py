@@ -3,31 +3,16 @@
 Usage: python - pytorch|pytorch_best|keras STEPS. Prints one JSON object. Install the peers into a virtual environment with
 `pip install torch keras tensorflow-cpu`, and pass its interpreter as --python.
 """
-import json
-import os
-import resource
-import sys
-import time
-
-side, steps = sys.argv[1], int(sys.argv[2])
-threads = int(os.environ["KINDLING_BENCH_THREADS"])
-started = float(os.environ["KINDLING_BENCH_STARTED"])
+steps = int(sys.argv[2])
 first_step = None
 
 
-def median(step):
+def timed(step):
     global first_step
     step()
     if first_step is None:
-        first_step = time.time() - started
-    for _ in range(max(5, steps // 10)):
-        step()
-    times = []
-    for _ in range(steps):
-        begin = time.perf_counter()
-        step()
-        times.append(time.perf_counter() - begin)
-    return 1e3 * sorted(times)[len(times) // 2]
+        first_step = since_start()
+    return median(steps, max(5, steps // 10), step)
 
 
 if side == "keras":
@@ -50,7 +35,7 @@ if side == "keras":
             chosen = numpy.random.randint(0, 2048, batch)
             model.train_on_batch(images[chosen], labels[chosen])
 
-        return median(step)
+        return timed(step)
 
     convolutions = []
     for channels in (32, 64, 128):
@@ -78,7 +63,7 @@ else:
             nn.functional.cross_entropy(network(images[chosen]), labels[chosen]).backward()
             optimizer.step()
 
-        return median(step)
+        return timed(step)
 
     convolutions, inputs = [], 3
     for channels in (32, 64, 128):
@@ -91,5 +76,4 @@ else:
         "mnist_mlp": run(nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10)), (784,), 128),
     }
 results["first_step_s"] = first_step
-results["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(json.dumps(results))
+finish(results)

@@ -1,10 +1,9 @@
 //! The two sides of the benchmark that are written in Rust: our networks, and the same in stock Candle.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
-
 use anyhow::{Result, bail};
 use candle_core::{Device, Tensor, Var};
 use candle_nn::Optimizer as _;
+use course_program::bench;
 use kindling::{
     data::{Examples, Random},
     models::{Cnn, CnnConfig, Mlp, MlpConfig, Model},
@@ -33,7 +32,7 @@ pub fn turn(side: &str, steps: usize) -> Result<Value> {
         milliseconds.insert(task.to_owned(), json!(time));
     }
     milliseconds.insert("first_step_s".to_owned(), json!(first_step));
-    milliseconds.insert("peak_mb".to_owned(), json!(peak_memory()));
+    milliseconds.insert("peak_mb".to_owned(), json!(bench::peak_memory()));
     if side == "ours" {
         // How far it is to the limit: operations a second of the step over those of a matrix product. All operations of the
         // usual way count, also those by zero that our backward pass leaves out, so that the share can exceed 1.
@@ -84,7 +83,7 @@ fn ours(task: &str, steps: usize, first_step: &mut Option<f64>) -> Result<f64> {
     };
     let mut optimizer = Adam::new(model.parameters(), 0.001)?;
     let mut random = Random::new(2);
-    median(steps, first_step, || {
+    timed(steps, first_step, || {
         let batch = examples.select(&chosen(&mut random, batch))?;
         let logits = model.forward(&batch.images)?;
         let loss = cross_entropy(&logits, &batch.labels, 0.0)?;
@@ -128,7 +127,7 @@ fn stock(task: &str, steps: usize, first_step: &mut Option<f64>) -> Result<f64> 
     };
     let mut optimizer = candle_nn::AdamW::new(parameters, config)?;
     let mut random = Random::new(2);
-    median(steps.min(20), first_step, || {
+    timed(steps.min(20), first_step, || {
         let chosen = chosen(&mut random, batch).into_iter();
         let chosen: Vec<u32> = chosen.map(|position| position as u32).collect();
         let chosen = Tensor::new(chosen, &Device::Cpu)?;
@@ -152,44 +151,14 @@ fn stock(task: &str, steps: usize, first_step: &mut Option<f64>) -> Result<f64> 
 }
 
 /// The median milliseconds of a step, after some that warm up.
-fn median(
+fn timed(
     steps: usize,
     first_step: &mut Option<f64>,
     mut step: impl FnMut() -> Result<()>,
 ) -> Result<f64> {
     step()?;
     if first_step.is_none() {
-        let started = std::env::var("KINDLING_BENCH_STARTED")
-            .ok()
-            .and_then(|text| text.parse::<f64>().ok());
-        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64();
-        *first_step = started.map(|started| now - started);
+        *first_step = bench::since_start();
     }
-    for _ in 0..(steps / 10).max(5) {
-        step()?;
-    }
-    let mut times = Vec::with_capacity(steps);
-    for _ in 0..steps {
-        let begin = Instant::now();
-        step()?;
-        times.push(begin.elapsed().as_secs_f64() * 1e3);
-    }
-    times.sort_by(f64::total_cmp);
-    Ok(times[times.len() / 2])
-}
-
-/// The most memory that this process has held, in MB, where the system says so.
-fn peak_memory() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(
-        line.trim()
-            .trim_end_matches(" kB")
-            .trim()
-            .parse::<f64>()
-            .ok()?
-            / 1024.0,
-    )
+    bench::median(steps, (steps / 10).max(5), step)
 }

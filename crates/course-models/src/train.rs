@@ -20,18 +20,20 @@ use signal_hook::{consts::SIGINT, flag};
 
 use crate::{
     data::{self, Data},
+    numbers,
     recipes::{Recipe, recipe},
     summary, translation,
 };
 
 /// What a shell expects of a program that Ctrl-C ended.
-const INTERRUPTED: u8 = 130;
+pub const INTERRUPTED: u8 = 130;
 
 /// Train a model, with checkpoints, a log and weights at the end.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Its name, such as mnist-mlp, transformer-translate or summarizer
-    model: String,
+    #[arg(required = true)]
+    model: Option<String>,
 
     /// How often to go through the training set, instead of the recipe's number
     #[arg(long, value_name = "NUMBER")]
@@ -42,7 +44,7 @@ pub struct Args {
     pub batch_size: Option<usize>,
 
     /// The learning rate
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     pub learning_rate: Option<f64>,
 
     /// Decides the first weights, the order of the pictures and everything else that is left to chance
@@ -74,11 +76,11 @@ pub struct Args {
 
 /// Runs `cargo course train`.
 pub fn run(args: Args) -> Result<ExitCode> {
-    if let Some(recipe) = translation::recipe(&args.model) {
+    if let Some(recipe) = translation::recipe(args.model()) {
         args.check()?;
         return translation::train(recipe, &args, &stop_on_ctrl_c()?);
     }
-    if args.model == summary::NAME {
+    if args.model() == summary::NAME {
         args.check()?;
         return summary::train(&args, &stop_on_ctrl_c()?);
     }
@@ -228,9 +230,14 @@ impl Run {
 }
 
 impl Args {
+    /// The name; there is none only beside a command such as `word2vec`.
+    fn model(&self) -> &str {
+        self.model.as_deref().unwrap_or_default()
+    }
+
     /// The recipe, with what the command line says otherwise.
     fn recipe(&self) -> Result<Recipe> {
-        let mut recipe = recipe(&self.model)?.clone();
+        let mut recipe = recipe(self.model())?.clone();
         self.check()?;
         recipe.epochs = self.epochs.unwrap_or(recipe.epochs);
         recipe.batch_size = self.batch_size.unwrap_or(recipe.batch_size);
@@ -240,21 +247,12 @@ impl Args {
 
     /// Whether the numbers make sense.
     fn check(&self) -> Result<()> {
-        for (option, number) in [
-            ("--epochs", self.epochs),
-            ("--batch-size", self.batch_size),
-            ("--seeds", Some(self.seeds as usize)),
-        ] {
-            if number == Some(0) {
-                bail!("{option}: expected at least 1, found 0");
-            }
-        }
-        if let Some(rate) = self
-            .learning_rate
-            .filter(|rate| !(rate.is_finite() && *rate > 0.0))
-        {
-            bail!("--learning-rate: expected a positive number, found {rate}");
-        }
+        numbers::in_range(&[
+            ("--epochs", self.epochs.unwrap_or(1), usize::MAX),
+            ("--batch-size", self.batch_size.unwrap_or(1), usize::MAX),
+            ("--seeds", self.seeds as usize, usize::MAX),
+        ])?;
+        numbers::positive("--learning-rate", self.learning_rate.unwrap_or(1.0))?;
         if self.checkpoint_seconds.is_nan() || self.checkpoint_seconds < 0.0 {
             bail!(
                 "--checkpoint-seconds: expected a number of seconds, found {}",
@@ -275,7 +273,7 @@ pub fn writable(folder: &Path) -> Result<()> {
 }
 
 /// The first Ctrl-C asks politely, so that the run can write a checkpoint; the second ends the program.
-fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>> {
+pub fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>> {
     let asked = Arc::new(AtomicBool::new(false));
     flag::register_conditional_shutdown(SIGINT, i32::from(INTERRUPTED), asked.clone())?;
     flag::register(SIGINT, asked.clone())?;

@@ -25,6 +25,11 @@ enum What {
     Train(crate::models::Args),
     /// How long vectors of sentences take: ours beside candle-transformers, sentence-transformers and ONNX Runtime
     Embedder(crate::models::Args),
+    /// How many tokens a second a translator learns from: our Transformer beside PyTorch's
+    #[command(name = "seq2seq")]
+    Seq2seq(crate::models::Args),
+    /// How many words a second word vectors learn from: ours beside gensim's
+    Embeddings(crate::models::Args),
 }
 
 /// Runs `course bench`.
@@ -33,6 +38,8 @@ pub fn run(args: Args) -> Result<()> {
         What::Kernel { json } => kernel(json),
         What::Train(args) => crate::models::run("bench-train", &args),
         What::Embedder(args) => crate::models::run("bench-embedder", &args),
+        What::Seq2seq(args) => crate::models::run("bench-seq2seq", &args),
+        What::Embeddings(args) => crate::models::run("bench-embeddings", &args),
     }
 }
 

@@ -47,7 +47,7 @@ enum Command {
     Jupyter(jupyter::Args),
     /// List, download and check the data sets
     Data(data::Args),
-    /// Train a model
+    /// Train a model, or word vectors
     Train(models::Args),
     /// Measure a trained model on its test set, or the summarisers on theirs (`eval summarizer`)
     Eval(models::Args),

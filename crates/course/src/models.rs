@@ -119,12 +119,15 @@ mod tests {
     fn each_command_has_its_program() {
         for (command, first, package) in [
             ("train", Some("mnist-cnn"), "course-models"),
+            ("train", Some("word2vec"), "course-models"),
             ("eval", None, "course-models"),
             ("eval", Some("--weights"), "course-models"),
             ("eval", Some("summarizer"), "course-language"),
             ("summarize", Some("-"), "course-language"),
             ("embed", None, "course-language"),
             ("bench-train", None, "course-models"),
+            ("bench-seq2seq", None, "course-models"),
+            ("bench-embeddings", Some("--json"), "course-models"),
             ("bench-embedder", Some("--json"), "course-language"),
         ] {
             assert_eq!(chosen(command, first).package, package, "{command}");

@@ -73,6 +73,8 @@ const CRATES: &[&str] = &[
     "-p",
     "kindling-pretrained",
     "-p",
+    "course-program",
+    "-p",
     "course-models",
     "-p",
     "course-language",

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use kindling::{
     data::{SequencePairs, SpecialTokens, Translations, parse_pairs},
     text::Bpe,
@@ -13,6 +13,9 @@ pub const BUILTIN_LICENCE: &str = "MIT OR Apache-2.0, as the course's code";
 
 /// How many of somebody's own pairs are kept aside for each measurement, at most.
 const HELD_OUT: usize = 1_000;
+
+/// The fewest pairs of somebody's own: a tenth is kept aside, and there must be one to measure by.
+const FEWEST: usize = 10;
 
 /// Sources and targets as tokens, without special ones.
 type Tokens = Vec<(Vec<u32>, Vec<u32>)>;
@@ -46,6 +49,12 @@ pub fn own_pairs(file: &Path) -> Result<Translations> {
     let bytes =
         fs::read(file).with_context(|| format!("--data {shown}: expected a file of pairs"))?;
     let pairs = parse_pairs(&shown, &bytes).context("--data")?;
-    let held_out = HELD_OUT.min(pairs.len() / 10);
+    if pairs.len() < FEWEST {
+        bail!(
+            "--data {shown}: expected at least {FEWEST} pairs, so that some can be kept aside to measure by, found {}",
+            pairs.len()
+        );
+    }
+    let held_out = HELD_OUT.min(pairs.len() / FEWEST);
     Translations::from_pairs(pairs, held_out, 0).context("--data")
 }

@@ -1,11 +1,14 @@
 //! Models that translate: recipes, data, training, and `cargo course translate`.
 
+mod bench;
 mod network;
 mod pairs;
 mod recipes;
+mod sides;
 mod task;
 mod translate;
 
+pub use bench::{Args as BenchArgs, run as bench};
 pub use pairs::Languages;
 pub use recipes::{NAMES, recipe};
 pub use task::train;

@@ -26,7 +26,7 @@ pub struct Languages {
 
 /// Finds the pairs and trains the tokenizer on both languages together; returns the test set as text, too.
 ///
-/// Pairs that are too long for the network are left out of what is learned from.
+/// Pairs that are too long for the network are left out. Else the first such test pair would end the measurement after hours of training.
 pub fn load(
     recipe: &Recipe,
     languages: &Languages,
@@ -45,26 +45,35 @@ pub fn load(
     let texts = texts.flat_map(|pair| [&pair.source, &pair.target]);
     let special = SpecialTokens::TEXTS;
     let tokenizer = Bpe::train_with_special(texts, recipe.vocabulary_size, &special)?;
-    let encode = |pairs: &[SentencePair]| {
-        let pairs = pairs.iter();
-        let pairs = pairs.map(|pair| {
-            (
-                tokenizer.encode_plain(&pair.source),
-                tokenizer.encode_plain(&pair.target),
-            )
-        });
-        let fits = |pair: &(Vec<u32>, Vec<u32>)| pair.0.len().max(pair.1.len()) < MAX_LENGTH;
-        pairs.filter(fits).collect()
+    let encode = |pair: &SentencePair| {
+        (
+            tokenizer.encode_plain(&pair.source),
+            tokenizer.encode_plain(&pair.target),
+        )
     };
+    // Room for a token that begins or ends them.
+    let fits =
+        |(source, target): &(Vec<u32>, Vec<u32>)| source.len().max(target.len()) < MAX_LENGTH;
+    let short =
+        |pairs: &[SentencePair]| -> Vec<_> { pairs.iter().map(encode).filter(fits).collect() };
+    let (training, validation) = (short(&translations.train), short(&translations.validation));
+    let mut test = translations.test;
+    test.retain(|pair| fits(&encode(pair)));
+    if training.is_empty() || validation.is_empty() || test.is_empty() {
+        bail!(
+            "{name}: expected pairs of at most {} tokens a side to learn from and to measure by, found none; give shorter sentences, or more of them",
+            MAX_LENGTH - 1
+        );
+    }
     let pairs = Pairs {
-        training: encode(&translations.train),
-        validation: encode(&translations.validation),
-        test: translations.test.len(),
+        training,
+        validation,
+        test: test.len(),
         tokenizer,
         name,
         licence,
     };
-    Ok((pairs, translations.test))
+    Ok((pairs, test))
 }
 
 fn find(languages: &Languages, args: &data::Args) -> Result<(Translations, String, &'static str)> {

@@ -1,13 +1,13 @@
 //! `cargo course translate`: a trained translator, one sentence a line.
 
 use std::{
-    fs,
-    io::{self, Read, Write},
-    path::{Path, PathBuf},
+    io::{self, Write},
+    path::PathBuf,
     process::ExitCode,
 };
 
 use anyhow::{Context, Result, bail};
+use course_program::input;
 use kindling::{
     data::SpecialTokens,
     text::Bpe,
@@ -47,7 +47,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     if args.beam == 0 {
         bail!("--beam: expected at least 1, found 0");
     }
-    let text = read(&args.file)?;
+    let text = input::read(&args.file)?;
     let translator = Translator::open(&args.model, args.weights)?;
     let mut output = io::stdout().lock();
     for (number, line) in (1..).zip(text.lines()) {
@@ -60,18 +60,6 @@ pub fn run(args: Args) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn read(file: &Path) -> Result<String> {
-    if file == Path::new("-") {
-        let mut text = String::new();
-        let read = io::stdin().read_to_string(&mut text);
-        read.context("standard input: expected text in UTF-8")?;
-        return Ok(text);
-    }
-    let shown = file.display();
-    let bytes = fs::read(file).with_context(|| format!("{shown}: expected a text file"))?;
-    String::from_utf8(bytes).with_context(|| format!("{shown}: expected text in UTF-8"))
 }
 
 /// A network with the tokenizer that it was trained with.
@@ -105,13 +93,15 @@ impl Translator {
                 folder.display()
             )
         })?;
-        let network = Network::new(
-            recipe.architecture,
-            tokenizer.len(),
-            SpecialTokens::FIRST.padding,
-            0,
-        )?;
-        load_weights(network.model(), &file)?;
+        let padding = SpecialTokens::FIRST.padding;
+        let network = Network::new(recipe.architecture, tokenizer.len(), padding, 0)?;
+        load_weights(network.model(), &file).with_context(|| {
+            format!(
+                "with the {} tokens of {}",
+                tokenizer.len(),
+                folder.display()
+            )
+        })?;
         Ok(Self { network, tokenizer })
     }
 

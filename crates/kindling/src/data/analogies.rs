@@ -1,4 +1,5 @@
-//! Word analogies, *Athens is to Greece as Oslo is to Norway*, in the format of the public test set `questions-words.txt`.
+//! Word analogies, *Athens is to Greece as Oslo is to Norway*, in the format of the public test set `questions-words.txt`
+//! (Mikolov et al., 2013a).
 //!
 //! ```text
 //! : capital-common-countries
@@ -10,7 +11,9 @@
 use std::{fs, io::Read, path::Path};
 
 use flate2::read::GzDecoder;
+use kindling_fetch::Store;
 
+use super::{Source, text_file::parse_text, translations::read};
 use crate::{Error, Result, tensor_file::failed};
 
 /// Questions about pairs of words, in sections.
@@ -38,6 +41,20 @@ pub struct AnalogySection {
 }
 
 impl Analogies {
+    /// The public test set of 19,544 questions in English (2013a), from the cache, a mirror folder or a download; an error
+    /// where it is not to be had.
+    pub fn load() -> Result<Self> {
+        Self::find(&Store::from_env())
+    }
+
+    /// The public test set from this store.
+    pub fn find(store: &Store) -> Result<Self> {
+        let name = "questions-words.txt.gz";
+        let bytes = read(store, "analogies", name, &mut Source::Cache)?;
+        let file = format!("analogies/{name}");
+        Self::parse(&file, &parse_text(&file, &bytes)?)
+    }
+
     /// Reads a file of questions; it may be compressed by gzip.
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
@@ -141,6 +158,18 @@ mod tests {
     use std::io::Write;
 
     use super::*;
+
+    #[test]
+    fn the_public_test_set_is_whole() {
+        let Some(mirror) = std::env::var_os("KINDLING_MIRROR") else {
+            eprintln!("skipped: set KINDLING_MIRROR to a folder that holds analogies/");
+            return;
+        };
+        let cache = tempfile::tempdir().unwrap();
+        let store = Store::at(cache.path()).with_mirror(mirror);
+        let analogies = Analogies::find(&store).unwrap();
+        assert_eq!((analogies.sections.len(), analogies.len()), (14, 19_544));
+    }
 
     fn problem(text: &str) -> String {
         Analogies::parse("questions", text).unwrap_err().to_string()

@@ -1,13 +1,13 @@
 //! Vectors on the disk: in a file of this crate's own kind, and in the text format that other programs read.
 
-use std::{fmt::Write as _, fs, path::Path};
+use std::{fmt::Write as _, path::Path};
 
 use candle_core::DType;
 
 use super::Word2Vec;
 use crate::{
     Error, Result,
-    tensor_file::{TensorFile, failed},
+    tensor_file::{TensorFile, write_whole},
 };
 
 /// The name of the table in the file, and of the kind of model in its metadata.
@@ -29,16 +29,22 @@ impl Word2Vec {
     /// # Ok::<(), kindling::Error>(())
     /// ```
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.save_with(path, &[])
+    }
+
+    /// The same, with words about the vectors, such as the command that made them, for [`read_details`](crate::train::read_details).
+    pub fn save_with(&self, path: impl AsRef<Path>, details: &[(&str, &str)]) -> Result<()> {
         let words = serde_json::to_string(&self.words);
         let words = words.map_err(|error| Error::Argument(format!("words: {error}")))?;
         let (key, name) = MODEL;
         let file = TensorFile {
             tensors: [(EMBEDDINGS.to_owned(), self.embeddings.contiguous()?)].into(),
-            metadata: [
-                (key.to_owned(), name.to_owned()),
-                ("words".to_owned(), words),
-            ]
-            .into(),
+            metadata: details
+                .iter()
+                .copied()
+                .chain([(key, name), ("words", &words)])
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .collect(),
         };
         file.write(path.as_ref())
     }
@@ -66,7 +72,7 @@ impl Word2Vec {
     }
 
     /// Writes the text format of the original program: a line `words features`, then a line for each word, itself
-    /// and its numbers. Fails on a word with white space inside, which the format cannot hold.
+    /// and its numbers; the file is written whole or not at all. Fails on a word with white space inside, which the format cannot hold.
     pub fn export_text(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         let bad = self
@@ -88,6 +94,6 @@ impl Word2Vec {
             }
             text.push('\n');
         }
-        fs::write(path, text).map_err(|error| failed(path, error))
+        write_whole(path, text.as_bytes())
     }
 }
