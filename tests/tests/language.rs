@@ -1,7 +1,7 @@
 //! The commands that use pretrained language models: what they print, and what wrong input is told.
 
 use anyhow::{Context, Result};
-use kindling_tests::{course, course_language, root, skip};
+use kindling_tests::{course, course_language, course_models, root, skip};
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
@@ -90,8 +90,11 @@ fn a_text_is_summarised_by_each_engine() -> Result<()> {
 
 #[test]
 fn the_summarisers_can_be_measured() -> Result<()> {
+    let nothing = tempfile::tempdir()?; // no weights of the course's own
     let mut command = language(["eval", "summarizer", "--builtin", "--limit", "20", "--json"])?;
-    let output = command.output()?;
+    let output = command
+        .env("KINDLING_REPOSITORY", nothing.path())
+        .output()?;
     assert!(output.status.success(), "{}", text(&output.stderr));
     let printed = text(&output.stdout);
     let rows = printed.lines().map(|line| Ok(serde_json::from_str(line)?));
@@ -104,6 +107,165 @@ fn the_summarisers_can_be_measured() -> Result<()> {
     assert_eq!(rows[1]["rouge1"], rows[2]["rouge1"]);
     let score = rows[1]["rouge1"].as_f64().context("no score")?;
     assert!(score > 0.0 && score < 1.0, "{score}");
+    Ok(())
+}
+
+/// Runs `course train summarizer` on a few e-mails that a program wrote.
+fn train_summarizer(out: &Path, more: &[&str]) -> Result<Output> {
+    let mut command = Command::new(course_models()?);
+    command
+        .args(["train", "summarizer", "--epochs", "1", "--out"])
+        .arg(out)
+        .args(more)
+        .current_dir(root())
+        .env_remove("KINDLING_REPOSITORY")
+        .stdin(Stdio::null());
+    Ok(command.output()?)
+}
+
+#[test]
+fn a_summariser_is_trained_measured_and_used() -> Result<()> {
+    let home = tempfile::tempdir()?; // stands for a repository without weights
+    let out = home.path().join(".kindling/runs/summarizer");
+    let output = train_summarizer(&out, &["--builtin", "--limit", "60"])?;
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let said = text(&output.stdout);
+    assert!(
+        said.contains(" training, ") && said.contains("60 test pairs"),
+        "{said}"
+    );
+    assert!(
+        said.contains("ROUGE-1 ") && said.contains("seed-0.safetensors"),
+        "{said}"
+    );
+
+    // Found as the weights of this machine, and as a file; both say the same.
+    let weights = out.join("seed-0.safetensors");
+    let file = weights.display().to_string();
+    let mut rows = Vec::new();
+    for engine in ["abstractive", &file] {
+        let mut command = language(["eval", "summarizer", "--builtin", "--limit", "9", "--json"])?;
+        command.env("KINDLING_REPOSITORY", home.path());
+        let output = command.args(["--engine", engine]).output()?;
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        rows.push(serde_json::from_slice::<Value>(&output.stdout)?);
+    }
+    assert_eq!(rows[0], rows[1]);
+    assert_eq!(rows[0]["engine"], "abstractive (copying Transformer)");
+    assert_eq!(rows[0]["unit"], "tokens");
+    let mut command = language(["eval", "summarizer", "--builtin", "--limit", "2", "--json"])?;
+    let output = command.env("KINDLING_REPOSITORY", home.path()).output()?;
+    let printed = text(&output.stdout);
+    assert_eq!(printed.lines().count(), 4, "with abstractive: {printed}");
+
+    // Any text has a summary, also one that is read in parts.
+    let long = TEXT.repeat(40);
+    for (input, beams) in [
+        (TEXT, "1"),
+        (TEXT, "4"),
+        ("小明喜欢读书。", "2"),
+        (&long, "1"),
+    ] {
+        let mut command = language(["summarize", "-", "--json", "--engine", &file])?;
+        let output = with_input(command.args(["--beams", beams]), input.as_bytes())?;
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let found: Value = serde_json::from_slice(&output.stdout)?;
+        assert_eq!(
+            (&found["least"], &found["most"]),
+            (&Value::from(1), &Value::from(12))
+        );
+        assert!(
+            found["summary"]
+                .as_str()
+                .is_some_and(|summary| !summary.is_empty())
+        );
+    }
+
+    let text_file = written(home.path(), "text.txt", TEXT.as_bytes())?;
+    let problem = |engine: &str, more: &[&str]| {
+        let start = ["summarize", text_file.as_str(), "--engine", engine];
+        error(&[&start[..], more].concat())
+    };
+    let message = problem(&file, &["--least", "100"])?;
+    assert!(
+        message.contains("writes at most 30 tokens, found at least 100"),
+        "{message}"
+    );
+    let bytes = std::fs::read(&weights)?;
+    let cut = written(home.path(), "cut.safetensors", &bytes[..bytes.len() / 2])?;
+    let message = problem(&cut, &[])?;
+    assert!(message.contains("cut.safetensors: damaged"), "{message}");
+    let alone = written(home.path(), "alone.safetensors", &bytes)?;
+    let message = problem(&alone, &[])?;
+    assert!(
+        message.contains("alone.tokenizer: expected the tokenizer"),
+        "{message}"
+    );
+    let message = problem("/nowhere.safetensors", &[])?;
+    assert!(
+        message.contains("/nowhere.safetensors: No such file"),
+        "{message}"
+    );
+    let other = root().join("data/weights/mnist-mlp.safetensors");
+    let message = problem(&other.display().to_string(), &[])?;
+    assert!(
+        message.contains("expected weights that `cargo course train summarizer` made"),
+        "{message}"
+    );
+    // A tokenizer that was trained on other e-mails has another number of tokens.
+    let others = home.path().join("others");
+    let output = train_summarizer(&others, &["--builtin", "--limit", "20"])?;
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    std::fs::rename(
+        others.join("seed-0.tokenizer"),
+        home.path().join("alone.tokenizer"),
+    )?;
+    let message = problem(&alone, &[])?;
+    assert!(message.contains("they do not belong together"), "{message}");
+    Ok(())
+}
+
+#[test]
+fn training_a_summariser_tells_wrong_input_in_one_line() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let out = folder.path().join("out");
+    let pairs = written(folder.path(), "pairs.tsv", b"a text\tsaid\nno tab\n")?;
+    let few = written(folder.path(), "few.tsv", b"a text\tsaid\n")?;
+    for (arguments, expected) in [
+        (
+            &["--builtin", "--limit", "0"][..],
+            "--limit: expected at least 1",
+        ),
+        (
+            &["--builtin", "--epochs", "0"],
+            "--epochs: expected at least 1",
+        ),
+        (
+            &["--data", "/nowhere.tsv"],
+            "--data /nowhere.tsv: expected a file of pairs",
+        ),
+        (&["--data", &pairs], "pairs.tsv"),
+        (&["--data", &few], "few.tsv: expected at least one text to"),
+    ] {
+        let output = train_summarizer(&out, arguments)?;
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {message}");
+        assert!(
+            message.starts_with("error: ") && message.contains(expected),
+            "{message}"
+        );
+        assert_eq!(message.lines().count(), 1, "{message}");
+    }
+    let nothing = folder.path().display().to_string();
+    let file = written(folder.path(), "text.txt", TEXT.as_bytes())?;
+    let mut command = language(["summarize", &file, "--engine", "abstractive"])?;
+    let output = command.env("KINDLING_REPOSITORY", &nothing).output()?;
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        message.contains("there are no weights of summarizer yet; train them with `cargo course train summarizer`"),
+        "{message}"
+    );
     Ok(())
 }
 
@@ -212,7 +374,7 @@ fn wrong_input_is_told_in_one_line() -> Result<()> {
         ),
         (
             &["summarize", &good, "--engine", "lead", "--beams", "2"],
-            "--beams: expected a T5 as --engine, found lead",
+            "--beams: expected abstractive or a T5 as --engine, found lead",
         ),
         (&["embed", &good, "--model", &none], "found no config.json"),
         (

@@ -3,8 +3,9 @@
 use anyhow::Result;
 use kindling::{
     data::{Emails, Source},
-    metrics::{Rouge, RougeConfig},
-    pipeline::Summarizer,
+    metrics::Rouge,
+    pipeline::{Abstractive, SUBJECT_LENGTH, Summarizer, rouge_of_subjects},
+    train::places,
 };
 use kindling_pretrained::summarizer;
 use serde_json::json;
@@ -26,16 +27,17 @@ enum What {
 
 #[derive(Debug, clap::Args)]
 struct SummarizerArgs {
-    /// An engine, as `cargo course summarize` names them; may be given several times
+    /// An engine, as `cargo course summarize` names them; may be given several times. By default lead, tf-idf, extractive, and
+    /// abstractive where there are weights for it
     #[arg(long, value_name = "NAME")]
     engine: Vec<String>,
 
     /// The least length of a subject
-    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    #[arg(long, value_name = "NUMBER", default_value_t = SUBJECT_LENGTH.start)]
     least: usize,
 
     /// The greatest length of a subject
-    #[arg(long, value_name = "NUMBER", default_value_t = 12)]
+    #[arg(long, value_name = "NUMBER", default_value_t = SUBJECT_LENGTH.end - 1)]
     most: usize,
 
     /// Use only so many e-mails
@@ -55,7 +57,7 @@ struct SummarizerArgs {
 pub fn run(args: &Args) -> Result<()> {
     let What::Summarizer(args) = &args.what;
     let names = match args.engine.as_slice() {
-        [] => ["lead", "tf-idf", "extractive"].map(str::to_owned).to_vec(),
+        [] => default_engines(),
         names => names.to_vec(),
     };
     let length = length(args.least, args.most)?;
@@ -68,15 +70,7 @@ pub fn run(args: &Args) -> Result<()> {
         Emails::load()?
     };
     let count = args.limit.map_or(usize::MAX, |limit| limit as usize);
-    let test: Vec<_> = emails.test.iter().take(count).collect();
-    let references = test.iter().map(|email| {
-        let others = email.other_subjects.iter();
-        others
-            .chain([&email.subject])
-            .map(String::as_str)
-            .collect::<Vec<&str>>()
-    });
-    let references: Vec<Vec<&str>> = references.collect();
+    let test = &emails.test[..count.min(emails.test.len())];
     let data = match emails.source {
         Source::Builtin => "built-in e-mails",
         _ => "AESLC",
@@ -94,20 +88,19 @@ pub fn run(args: &Args) -> Result<()> {
         ))?;
     }
     for engine in engines {
-        let subjects = test.iter().map(|email| {
-            // Some bodies are only a line of dashes: no words have no summary.
-            let has_words = !kindling::text::words(&email.body).is_empty();
-            if has_words {
-                Ok(engine.summarize(&email.body, length.clone())?)
-            } else {
-                Ok(String::new())
-            }
-        });
-        let subjects: Vec<String> = subjects.collect::<Result<_>>()?;
-        let rouge = RougeConfig::default().mean(&subjects, &references)?;
+        let rouge = rouge_of_subjects(&engine, test, length.clone())?;
         print_row(&engine, data, test.len(), &rouge, args.json)?;
     }
     Ok(())
+}
+
+/// Those that pick sentences, and the one with weights of the course, if they are there.
+fn default_engines() -> Vec<String> {
+    let mut names = vec!["lead", "tf-idf", "extractive"];
+    if places::find_weights(Abstractive::NAME, None).is_ok() {
+        names.push("abstractive");
+    }
+    names.into_iter().map(str::to_owned).collect()
 }
 
 fn print_row(

@@ -35,7 +35,7 @@ enum Command {
     Summarize(summarize::Args),
     /// Turn sentences into vectors, or find the nearest ones
     Embed(embed::Args),
-    /// Measure what has no weights of the course's own
+    /// Measure the summarisers
     Eval(eval::Args),
     /// Time sentence vectors beside sentence-transformers and ONNX Runtime
     #[command(name = "bench-embedder")]

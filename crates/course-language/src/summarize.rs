@@ -3,8 +3,11 @@
 use std::{ops::Range, path::PathBuf};
 
 use anyhow::{Result, bail};
-use kindling::{pipeline::Summarizer, text::words};
-use kindling_pretrained::{Pretrained, hub, summarizer};
+use kindling::{
+    pipeline::{SUBJECT_LENGTH, Summarizer},
+    text::words,
+};
+use kindling_pretrained::{Pretrained, abstractive, hub, is_abstractive, summarizer};
 
 use crate::{input, output};
 
@@ -19,19 +22,20 @@ pub struct Args {
     file: PathBuf,
 
     /// What writes it: `extractive` picks sentences by a pretrained model's vectors if that is here and else by their words, `tf-idf` by
-    /// their words, `lead` takes the first ones; a T5's folder or name on the Hugging Face hub writes its own
+    /// their words, `lead` takes the first ones; `abstractive` writes a subject line with the weights of `cargo course train summarizer`,
+    /// and a file of such weights may be named; a T5's folder or name on the Hugging Face hub writes its own
     #[arg(long, value_name = "NAME", default_value = "extractive")]
     engine: String,
 
-    /// The least length, in words; for a T5 in tokens
-    #[arg(long, value_name = "NUMBER", default_value_t = 30)]
-    least: usize,
+    /// The least length, in words, for `abstractive` and a T5 in tokens; by default 30, for `abstractive` 1
+    #[arg(long, value_name = "NUMBER")]
+    least: Option<usize>,
 
-    /// The greatest length
-    #[arg(long, value_name = "NUMBER", default_value_t = 130)]
-    most: usize,
+    /// The greatest length; by default 130, for `abstractive` 12
+    #[arg(long, value_name = "NUMBER")]
+    most: Option<usize>,
 
-    /// How many beginnings a T5 follows at once
+    /// How many beginnings `abstractive` or a T5 follows at once
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=64))]
     beams: Option<u32>,
 
@@ -42,7 +46,8 @@ pub struct Args {
 
 /// Runs `cargo course summarize`.
 pub fn run(args: &Args) -> Result<()> {
-    let length = length(args.least, args.most)?;
+    let (least, most) = args.limits();
+    let length = length(least, most)?;
     let text = input::read(&args.file)?;
     let summarizer = engine(&args.engine, args.beams)?;
     let summary = summarizer.summarize(&text, length)?;
@@ -50,21 +55,31 @@ pub fn run(args: &Args) -> Result<()> {
         let line = serde_json::json!({
             "engine": summarizer.engine(),
             "unit": summarizer.unit().to_string(),
-            "least": args.least,
-            "most": args.most,
+            "least": least,
+            "most": most,
             "summary": summary,
             "words": words(&summary).len(),
         });
         return output::print(&line.to_string());
     }
     output::note(&format!(
-        "{}, {} to {} {}",
+        "{}, {least} to {most} {}",
         summarizer.engine(),
-        args.least,
-        args.most,
         summarizer.unit()
     ));
     output::print(&summary)
+}
+
+impl Args {
+    /// The least and the greatest length, those of a subject line where the engine writes one.
+    fn limits(&self) -> (usize, usize) {
+        let (least, most) = if is_abstractive(&self.engine) {
+            (SUBJECT_LENGTH.start, SUBJECT_LENGTH.end - 1)
+        } else {
+            (30, 130)
+        };
+        (self.least.unwrap_or(least), self.most.unwrap_or(most))
+    }
 }
 
 /// The limits of a length of which both ends are allowed.
@@ -75,13 +90,19 @@ pub fn length(least: usize, most: usize) -> Result<Range<usize>> {
     Ok(least..most.saturating_add(1))
 }
 
-/// The engine of this name, with so many beams if it is a T5.
+/// The engine of this name, with so many beams if it writes words of its own.
 fn engine(name: &str, beams: Option<u32>) -> Result<Summarizer> {
     let Some(beams) = beams else {
         return Ok(summarizer(name)?);
     };
     if PICKING.contains(&name) {
-        bail!("--beams: expected a T5 as --engine, found {name}, which writes nothing of its own");
+        bail!(
+            "--beams: expected abstractive or a T5 as --engine, found {name}, which writes nothing of its own"
+        );
+    }
+    if is_abstractive(name) {
+        let engine = abstractive(name)?;
+        return Ok(Summarizer::new(engine.beams(beams as usize)));
     }
     let pretrained = Pretrained::open(hub::find(name)?)?;
     Ok(Summarizer::new(

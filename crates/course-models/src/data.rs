@@ -32,17 +32,28 @@ impl Subject {
 pub struct Args {
     /// The data instead of the course's own: for digits a folder with the four IDX files of MNIST, for photographs a
     /// folder with the official files of CIFAR-10, or ten classes as train/<class>/<picture> and test/<class>/<picture>,
-    /// or a tar of these; for a translator a file of sentence pairs, a pair a line with a tab between
+    /// or a tar of these; for a translator a file of sentence pairs, a pair a line with a tab between, and for a summariser
+    /// one of texts and their summaries
     #[arg(long, value_name = "PATH", conflicts_with = "builtin")]
     pub data: Option<PathBuf>,
 
-    /// Pictures or sentences made by a program, which need no download: 6,000 + 1,000 pictures
+    /// Pictures, sentences or e-mails made by a program, which need no download: 6,000 + 1,000 pictures
     #[arg(long)]
     pub builtin: bool,
 
     /// Use only so many training examples, and at most as many for each measurement
     #[arg(long, value_name = "NUMBER")]
     pub limit: Option<usize>,
+}
+
+impl Args {
+    /// Whether the numbers make sense.
+    pub fn check(&self) -> Result<()> {
+        if self.limit == Some(0) {
+            bail!("--limit: expected at least 1, found 0");
+        }
+        Ok(())
+    }
 }
 
 /// Three sets for three decisions.
@@ -77,9 +88,7 @@ struct Found {
 impl Data {
     /// Finds the pictures; this share of the training pictures is kept aside for validation.
     pub fn load(subject: Subject, validation: f64, args: &Args) -> Result<Self> {
-        if args.limit == Some(0) {
-            bail!("--limit: expected at least 1, found 0");
-        }
+        args.check()?;
         let found = match subject {
             Subject::Digits => digits(args)?,
             Subject::Photographs => photographs(args)?,

@@ -6,12 +6,11 @@ use anyhow::{Result, bail};
 use kindling::{
     metrics::{ConfusionMatrix, accuracy},
     models::Model,
-    train::{evaluate, load_weights, predict, read_details},
+    train::{evaluate, load_weights, places, predict, read_details},
 };
 
 use crate::{
     data::{self, Data},
-    places,
     recipes::{Recipe, recipe},
 };
 

@@ -5,10 +5,11 @@ mod data;
 mod eval;
 mod limit;
 mod photo;
-mod places;
 mod predict;
 mod recipes;
+mod sequences;
 mod sides;
+mod summary;
 mod train;
 mod translation;
 

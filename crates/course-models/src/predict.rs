@@ -10,12 +10,11 @@ use anyhow::{Context, Result, bail};
 use candle_core::{D, Device, Tensor};
 use candle_nn::ops::softmax;
 use image::GrayImage;
-use kindling::models::Model;
+use kindling::{models::Model, train::places};
 
 use crate::{
     eval::trained,
     photo::{self, SIDE},
-    places,
     recipes::RECIPES,
 };
 

@@ -11,7 +11,7 @@ use kindling::{
     optim::{Adam, Nesterov, NesterovConfig, Optimizer, Schedule},
 };
 
-use crate::{data::Subject, translation};
+use crate::{data::Subject, summary, translation};
 
 /// Everything that decides what a trained model is, apart from the seed.
 #[derive(Debug, Clone)]
@@ -152,7 +152,8 @@ pub fn recipe(name: &str) -> Result<&'static Recipe> {
     let found = RECIPES.iter().find(|recipe| recipe.name == name);
     let Some(recipe) = found else {
         let names = RECIPES.iter().map(|recipe| recipe.name);
-        let names: Vec<_> = names.chain(translation::NAMES).collect();
+        let names = names.chain(translation::NAMES).chain([summary::NAME]);
+        let names: Vec<_> = names.collect();
         bail!(
             "there is no model `{name}`; there are: {}",
             names.join(", ")

@@ -14,15 +14,14 @@ use std::{
 use anyhow::{Context, Result, bail};
 use kindling::{
     models::Model,
-    train::{Every, History, Training, evaluate, save_weights},
+    train::{Every, History, Training, evaluate, places, save_weights},
 };
 use signal_hook::{consts::SIGINT, flag};
 
 use crate::{
     data::{self, Data},
-    places,
     recipes::{Recipe, recipe},
-    translation,
+    summary, translation,
 };
 
 /// What a shell expects of a program that Ctrl-C ended.
@@ -31,14 +30,14 @@ const INTERRUPTED: u8 = 130;
 /// Train a model, with checkpoints, a log and weights at the end.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Its name, such as mnist-mlp or transformer-translate
+    /// Its name, such as mnist-mlp, transformer-translate or summarizer
     model: String,
 
     /// How often to go through the training set, instead of the recipe's number
     #[arg(long, value_name = "NUMBER")]
     pub epochs: Option<usize>,
 
-    /// How many pictures each step looks at
+    /// How many examples each step looks at
     #[arg(long, value_name = "NUMBER")]
     pub batch_size: Option<usize>,
 
@@ -78,6 +77,10 @@ pub fn run(args: Args) -> Result<ExitCode> {
     if let Some(recipe) = translation::recipe(&args.model) {
         args.check()?;
         return translation::train(recipe, &args, &stop_on_ctrl_c()?);
+    }
+    if args.model == summary::NAME {
+        args.check()?;
+        return summary::train(&args, &stop_on_ctrl_c()?);
     }
     let recipe = args.recipe()?;
     let default = || places::runs(recipe.name);

@@ -15,5 +15,7 @@ mod t5;
 pub use bert::{Bert, BertConfig};
 pub use embedder::Embedder;
 pub use pretrained::Pretrained;
-pub use summarizer::{SENTENCE_MODEL, SENTENCE_MODEL_FOLDER, sentence_model, summarizer};
+pub use summarizer::{
+    SENTENCE_MODEL, SENTENCE_MODEL_FOLDER, abstractive, is_abstractive, sentence_model, summarizer,
+};
 pub use t5::{Answer, T5};

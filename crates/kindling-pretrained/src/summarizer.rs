@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use candle_core::Tensor;
 use kindling::{
     Result,
-    pipeline::{Extractive, SentenceVectors, Summarizer},
+    pipeline::{Abstractive, Extractive, SentenceVectors, Summarizer},
 };
 
 use crate::{Embedder, Pretrained, hub};
@@ -15,6 +15,9 @@ pub const SENTENCE_MODEL: &str = "sentence-transformers/all-MiniLM-L6-v2";
 
 /// The variable that names its folder.
 pub const SENTENCE_MODEL_FOLDER: &str = "KINDLING_MINILM";
+
+/// The name of the engine that has weights of the course.
+const ABSTRACTIVE: &str = "abstractive";
 
 impl SentenceVectors for Embedder {
     fn name(&self) -> String {
@@ -26,7 +29,8 @@ impl SentenceVectors for Embedder {
     }
 }
 
-/// The engine of this name: `extractive` and `lead` as in [`kindling::pipeline`], `tf-idf`, or a T5 by its folder or its name on the hub.
+/// The engine of this name: `extractive`, `lead` and `abstractive` as in [`kindling::pipeline`], `tf-idf`, the file of weights of an
+/// abstractive one, or a T5 by its folder or its name on the hub.
 ///
 /// `extractive` compares sentences by a pretrained model's vectors where [`sentence_model`] finds one, and by their words elsewhere; its
 /// name says which. `tf-idf` is the second kind for sure.
@@ -46,10 +50,25 @@ pub fn summarizer(engine: &str) -> Result<Summarizer> {
             None => Extractive::new(),
         })),
         "lead" => kindling::pipeline::summarizer(engine),
+        name if is_abstractive(name) => Ok(Summarizer::new(abstractive(name)?)),
         model => {
             let pretrained = Pretrained::open(hub::find(model)?)?;
             Ok(Summarizer::new(pretrained.named(model)))
         }
+    }
+}
+
+/// Whether an engine of this name is one with weights of the course: `abstractive`, or a file of them.
+#[must_use]
+pub fn is_abstractive(name: &str) -> bool {
+    name == ABSTRACTIVE || name.ends_with(".safetensors")
+}
+
+/// The engine with the course's weights, or with those in the file of this name.
+pub fn abstractive(name: &str) -> Result<Abstractive> {
+    match name {
+        ABSTRACTIVE => Abstractive::find(),
+        file => Abstractive::open(file),
     }
 }
 

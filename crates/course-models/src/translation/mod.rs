@@ -3,10 +3,10 @@
 mod network;
 mod pairs;
 mod recipes;
-mod train;
+mod task;
 mod translate;
 
 pub use pairs::Languages;
 pub use recipes::{NAMES, recipe};
-pub use train::train;
+pub use task::train;
 pub use translate::{Args, run};

@@ -11,7 +11,7 @@ use kindling::{
 use super::recipes::{self, Architecture, MAX_LENGTH};
 
 /// A network that translates.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Network {
     Transformer(Transformer),
     Gru(Seq2Seq),

@@ -1,15 +1,16 @@
 //! Sentence pairs and the tokens that they are made of.
 
-use std::fs;
-
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use kindling::{
-    data::{SentencePair, SequencePairs, Source, SpecialTokens, Translations, parse_pairs},
+    data::{SentencePair, Source, SpecialTokens, Translations},
     text::Bpe,
 };
 
-use super::recipes::{MAX_LENGTH, Recipe};
-use crate::data;
+use super::recipes::MAX_LENGTH;
+use crate::{
+    data,
+    sequences::{BUILTIN_LICENCE, Pairs, Recipe, own_pairs},
+};
 
 /// From which language to which.
 #[derive(Debug, Clone, clap::Args)]
@@ -23,84 +24,56 @@ pub struct Languages {
     pub to: String,
 }
 
-/// Padding, beginning and end, which have the first ids.
-pub const SPECIAL: [&str; 3] = ["<pad>", "<s>", "</s>"];
-
-/// Their ids.
-pub const TOKENS: SpecialTokens = SpecialTokens {
-    padding: 0,
-    start: 1,
-    end: 2,
-};
-
-/// How many of somebody's own pairs are kept aside for each measurement, at most.
-const HELD_OUT: usize = 1_000;
-
-/// Pairs, and the tokenizer that was trained on those to learn from.
-#[derive(Debug)]
-pub struct Pairs {
-    pub translations: Translations,
-    pub tokenizer: Bpe,
-    pub name: String,
-    pub licence: &'static str,
-}
-
-impl Pairs {
-    /// Finds the pairs and trains the tokenizer on both languages together.
-    pub fn load(recipe: &Recipe, languages: &Languages, args: &data::Args) -> Result<Self> {
-        if args.limit == Some(0) {
-            bail!("--limit: expected at least 1, found 0");
-        }
-        let (mut translations, name, licence) = find(languages, args)?;
-        if let Some(limit) = args.limit {
-            translations.train.truncate(limit);
-            translations.validation.truncate(limit);
-            translations.test.truncate(limit);
-        }
-        let texts = translations.train.iter();
-        let texts = texts.flat_map(|pair| [&pair.source, &pair.target]);
-        let tokenizer = Bpe::train_with_special(texts, recipe.vocabulary_size, &SPECIAL)?;
-        Ok(Self {
-            translations,
-            tokenizer,
-            name,
-            licence,
-        })
+/// Finds the pairs and trains the tokenizer on both languages together; returns the test set as text, too.
+///
+/// Pairs that are too long for the network are left out of what is learned from.
+pub fn load(
+    recipe: &Recipe,
+    languages: &Languages,
+    args: &data::Args,
+) -> Result<(Pairs, Vec<SentencePair>)> {
+    args.check()?;
+    let (mut translations, name, licence) = find(languages, args)?;
+    for part in [
+        &mut translations.train,
+        &mut translations.validation,
+        &mut translations.test,
+    ] {
+        part.truncate(args.limit.unwrap_or(usize::MAX));
     }
-
-    /// Mini-batches; pairs that are too long for the network are left out.
-    pub fn loader(
-        &self,
-        pairs: &[SentencePair],
-        batch_size: usize,
-        seed: u64,
-    ) -> Result<SequencePairs> {
-        let encode = |text: &str| self.tokenizer.encode_plain(text);
+    let texts = translations.train.iter();
+    let texts = texts.flat_map(|pair| [&pair.source, &pair.target]);
+    let special = SpecialTokens::TEXTS;
+    let tokenizer = Bpe::train_with_special(texts, recipe.vocabulary_size, &special)?;
+    let encode = |pairs: &[SentencePair]| {
         let pairs = pairs.iter();
-        let pairs = pairs.map(|pair| (encode(&pair.source), encode(&pair.target)));
+        let pairs = pairs.map(|pair| {
+            (
+                tokenizer.encode_plain(&pair.source),
+                tokenizer.encode_plain(&pair.target),
+            )
+        });
         let fits = |pair: &(Vec<u32>, Vec<u32>)| pair.0.len().max(pair.1.len()) < MAX_LENGTH;
-        Ok(SequencePairs::new(
-            pairs.filter(fits).collect(),
-            TOKENS,
-            batch_size,
-            seed,
-        )?)
-    }
+        pairs.filter(fits).collect()
+    };
+    let pairs = Pairs {
+        training: encode(&translations.train),
+        validation: encode(&translations.validation),
+        test: translations.test.len(),
+        tokenizer,
+        name,
+        licence,
+    };
+    Ok((pairs, translations.test))
 }
 
 fn find(languages: &Languages, args: &data::Args) -> Result<(Translations, String, &'static str)> {
-    const BUILTIN: &str = "MIT OR Apache-2.0, as the course's code";
     if args.builtin {
         let toy = Translations::builtin(4_000, 200, 200, 0)?;
-        return Ok((toy, "built-in sentences".to_owned(), BUILTIN));
+        return Ok((toy, "built-in sentences".to_owned(), BUILTIN_LICENCE));
     }
     if let Some(file) = &args.data {
-        let shown = file.display().to_string();
-        let bytes = fs::read(file)
-            .with_context(|| format!("--data {shown}: expected a file of sentence pairs"))?;
-        let pairs = parse_pairs(&shown, &bytes).context("--data")?;
-        let held_out = HELD_OUT.min(pairs.len() / 10);
-        let translations = Translations::from_pairs(pairs, held_out, 0).context("--data")?;
+        let (translations, shown) = (own_pairs(file)?, file.display().to_string());
         return Ok((translations, shown, "as your sentences"));
     }
     let Languages { from, to } = languages;
@@ -123,17 +96,28 @@ fn find(languages: &Languages, args: &data::Args) -> Result<(Translations, Strin
         ),
     };
     Ok(match translations.source {
-        Source::Builtin => (translations, "built-in sentences".to_owned(), BUILTIN),
+        Source::Builtin => (
+            translations,
+            "built-in sentences".to_owned(),
+            BUILTIN_LICENCE,
+        ),
         _ => (translations, format!("{name}, {from} to {to}"), licence),
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::translation::{NAMES, recipe};
 
-    fn load(from: &str, to: &str, data: Option<&str>, builtin: bool) -> Result<Pairs> {
+    fn loaded(
+        from: &str,
+        to: &str,
+        data: Option<&str>,
+        builtin: bool,
+    ) -> Result<(Pairs, Vec<SentencePair>)> {
         let args = data::Args {
             data: data.map(Into::into),
             builtin,
@@ -143,42 +127,39 @@ mod tests {
             from: from.to_owned(),
             to: to.to_owned(),
         };
-        Pairs::load(&recipe(NAMES[0]).unwrap(), &languages, &args)
+        load(&recipe(NAMES[0]).unwrap().training, &languages, &args)
     }
 
     #[test]
     fn built_in_sentences_become_batches_and_sentences_again() {
-        let pairs = load("en", "de", None, true).unwrap();
-        let sizes = [
-            pairs.translations.train.len(),
-            pairs.translations.validation.len(),
-            pairs.translations.test.len(),
-        ];
-        assert_eq!(sizes, [40, 40, 40]);
-        for (id, special) in (0..).zip(SPECIAL) {
+        let (pairs, test) = loaded("en", "de", None, true).unwrap();
+        let sizes = [pairs.training.len(), pairs.validation.len(), pairs.test];
+        assert_eq!((sizes, test.len()), ([40, 40, 40], 40));
+        for (id, special) in (0..).zip(SpecialTokens::TEXTS) {
             assert_eq!(pairs.tokenizer.id(special), Some(id));
         }
-        let sentence = &pairs.translations.test[0].source;
+        let sentence = &test[0].source;
         let ids = pairs.tokenizer.encode_plain(sentence);
         assert_eq!(&pairs.tokenizer.decode(&ids).unwrap(), sentence);
-        let loader = pairs.loader(&pairs.translations.train, 16, 0).unwrap();
-        assert_eq!(kindling::data::Loader::examples(&loader), 40);
+        let (training, _) = pairs.loaders(16, 0).unwrap();
+        assert_eq!(kindling::data::Loader::examples(&training), 40);
     }
 
     #[test]
     fn languages_and_files_that_are_not_there_are_named() {
-        let problem = |pairs: Result<Pairs>| format!("{:#}", pairs.unwrap_err());
+        let problem =
+            |pairs: Result<(Pairs, Vec<SentencePair>)>| format!("{:#}", pairs.unwrap_err());
         for (from, to) in [("en", "xx"), ("de", "de"), ("zh", "de")] {
-            let message = problem(load(from, to, None, false));
+            let message = problem(loaded(from, to, None, false));
             let expected = format!("--from {from} --to {to}: expected");
             assert!(message.starts_with(&expected), "{message}");
         }
-        let message = problem(load("en", "de", Some("nowhere.tsv"), false));
+        let message = problem(loaded("en", "de", Some("nowhere.tsv"), false));
         assert!(message.contains("nowhere.tsv"), "{message}");
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("pairs.tsv");
         fs::write(&file, "one\tun\nno tab here\n").unwrap();
-        let message = problem(load("en", "de", file.to_str(), false));
+        let message = problem(loaded("en", "de", file.to_str(), false));
         assert!(
             message.contains("expected a tab") && message.contains("pairs.tsv"),
             "{message}"

@@ -1,9 +1,8 @@
-//! What translates, and how it is trained.
+//! The translators by name.
 
-use kindling::{
-    models::{Seq2SeqConfig, TransformerConfig},
-    optim::Schedule,
-};
+use kindling::models::{Seq2SeqConfig, TransformerConfig};
+
+use crate::sequences::{self, QUICK_RISE};
 
 /// The networks that there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,69 +13,52 @@ pub enum Architecture {
     Gru,
 }
 
-/// Everything that decides what a trained translator is, apart from the seed.
+/// What translates, and how it is trained.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recipe {
-    /// What the command line calls it.
-    pub name: &'static str,
     /// What translates.
     pub architecture: Architecture,
-    /// How many tokens both languages share.
-    pub vocabulary_size: usize,
-    /// How often it goes through the training set.
-    pub epochs: usize,
-    /// How many pairs each step looks at.
-    pub batch_size: usize,
-    /// The highest learning rate.
-    pub learning_rate: f64,
-    /// How the learning rate changes.
-    pub schedule: Schedule,
-    /// How much of each token's probability is spread over all tokens.
-    pub label_smoothing: f64,
-    /// How long all gradients together may be.
-    pub clip_norm: f64,
+    /// How it is trained.
+    pub training: sequences::Recipe,
 }
 
 /// The longest sequence, in tokens.
 pub const MAX_LENGTH: usize = 256;
 
-const QUICK_RISE: Schedule = Schedule::OneCycle {
-    rise: 0.1,
-    first_divisor: 25.0,
-    last_divisor: 1e3,
-};
+/// What can be trained by name.
+pub const NAMES: [&str; 2] = ["transformer-translate", "gru-translate"];
 
 const RECIPES: [Recipe; 2] = [
     Recipe {
-        name: "transformer-translate",
         architecture: Architecture::Transformer,
-        vocabulary_size: 8_000,
-        epochs: 30,
-        batch_size: 128,
-        learning_rate: 0.002,
-        schedule: QUICK_RISE,
-        label_smoothing: 0.1,
-        clip_norm: 1.0,
+        training: training(NAMES[0], 30),
     },
     Recipe {
-        name: "gru-translate",
         architecture: Architecture::Gru,
-        vocabulary_size: 8_000,
-        epochs: 12,
-        batch_size: 128,
-        learning_rate: 0.002,
-        schedule: QUICK_RISE,
-        label_smoothing: 0.1,
-        clip_norm: 1.0,
+        training: training(NAMES[1], 12),
     },
 ];
 
-/// What can be trained by name.
-pub const NAMES: [&str; 2] = [RECIPES[0].name, RECIPES[1].name];
+/// What all translators have in common.
+const fn training(name: &'static str, epochs: usize) -> sequences::Recipe {
+    sequences::Recipe {
+        name,
+        vocabulary_size: 8_000,
+        epochs,
+        batch_size: 128,
+        learning_rate: 0.002,
+        schedule: QUICK_RISE,
+        label_smoothing: 0.1,
+        clip_norm: 1.0,
+        patience: None,
+    }
+}
 
 /// The recipe of this name, if there is one.
 pub fn recipe(name: &str) -> Option<Recipe> {
-    RECIPES.into_iter().find(|recipe| recipe.name == name)
+    RECIPES
+        .into_iter()
+        .find(|recipe| recipe.training.name == name)
 }
 
 /// A small Transformer: 29,000 pairs are soon learned by heart by a large one.

@@ -9,16 +9,15 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use kindling::{
+    data::SpecialTokens,
     text::Bpe,
-    train::{load_weights, read_details},
+    train::{load_weights, places, read_details},
 };
 
 use super::{
     network::Network,
-    pairs::TOKENS,
     recipes::{NAMES, recipe},
 };
-use crate::places;
 
 /// How many beginnings of a translation are kept, unless the command line says otherwise.
 pub const BEAM_WIDTH: usize = 4;
@@ -91,22 +90,27 @@ impl Translator {
                 NAMES.join(", ")
             );
         };
-        let file = places::find_weights(recipe.name, weights)?;
+        let file = places::find_weights(recipe.training.name, weights)?;
         let made_for = read_details(&file)?.remove("recipe");
-        if let Some(other) = made_for.filter(|other| other != recipe.name) {
+        if let Some(other) = made_for.filter(|other| other != recipe.training.name) {
             bail!(
                 "{}: these are weights of {other}, expected {name}",
                 file.display()
             );
         }
-        let folder = tokenizer_beside(&file);
+        let folder = places::tokenizer_beside(&file);
         let tokenizer = Bpe::load(&folder).with_context(|| {
             format!(
                 "{}: expected the tokenizer that belongs to the weights",
                 folder.display()
             )
         })?;
-        let network = Network::new(recipe.architecture, tokenizer.len(), TOKENS.padding, 0)?;
+        let network = Network::new(
+            recipe.architecture,
+            tokenizer.len(),
+            SpecialTokens::FIRST.padding,
+            0,
+        )?;
         load_weights(network.model(), &file)?;
         Ok(Self { network, tokenizer })
     }
@@ -114,14 +118,11 @@ impl Translator {
     /// The translation of one sentence; nothing for nothing.
     pub fn translate(&self, sentence: &str, beam: usize) -> Result<String> {
         let source = self.tokenizer.encode_plain(sentence);
-        let target = self.network.translate(&source, TOKENS, beam)?;
+        let target = self
+            .network
+            .translate(&source, SpecialTokens::FIRST, beam)?;
         Ok(self.tokenizer.decode(&target)?)
     }
-}
-
-/// Where the tokenizer of these weights is kept.
-pub fn tokenizer_beside(weights: &Path) -> PathBuf {
-    weights.with_extension("tokenizer")
 }
 
 #[cfg(test)]
@@ -140,13 +141,18 @@ mod tests {
         ] {
             let file = folder.path().join(format!("{name}.safetensors"));
             let tokenizer =
-                Bpe::train_with_special(["a small text"], 300, &super::super::pairs::SPECIAL)
-                    .unwrap();
-            let network = Network::new(architecture, tokenizer.len(), TOKENS.padding, 7).unwrap();
+                Bpe::train_with_special(["a small text"], 300, &SpecialTokens::TEXTS).unwrap();
+            let network = Network::new(
+                architecture,
+                tokenizer.len(),
+                SpecialTokens::FIRST.padding,
+                7,
+            )
+            .unwrap();
             save_weights(network.model(), &file, &[("recipe", name)]).unwrap();
             let missing = Translator::open(name, Some(file.clone())).unwrap_err();
             assert!(format!("{missing:#}").contains("expected the tokenizer"));
-            tokenizer.save(tokenizer_beside(&file)).unwrap();
+            tokenizer.save(places::tokenizer_beside(&file)).unwrap();
             let made = Translator { network, tokenizer };
             let opened = Translator::open(name, Some(file)).unwrap();
             for beam in [1, 3] {

@@ -22,6 +22,15 @@ pub struct Email {
     pub other_subjects: Vec<String>,
 }
 
+impl Email {
+    /// All subjects that people gave it, its writer's first.
+    #[must_use]
+    pub fn subjects(&self) -> Vec<&str> {
+        let all = [&self.subject].into_iter().chain(&self.other_subjects);
+        all.map(String::as_str).collect()
+    }
+}
+
 /// E-mails whose subject a model is to find.
 #[derive(Debug, Clone)]
 pub struct Emails {

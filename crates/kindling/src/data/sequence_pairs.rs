@@ -22,6 +22,18 @@ pub struct SpecialTokens {
     pub end: u32,
 }
 
+impl SpecialTokens {
+    /// What they are called in a tokenizer of the course.
+    pub const TEXTS: [&'static str; 3] = ["<pad>", "<s>", "</s>"];
+
+    /// Their ids where they were given to [`Bpe::train_with_special`](crate::text::Bpe::train_with_special) in that order.
+    pub const FIRST: Self = Self {
+        padding: 0,
+        start: 1,
+        end: 2,
+    };
+}
+
 /// A training set of pairs, for [`Seq2Seq`](crate::models::Seq2Seq) and [`Training`](crate::train::Training).
 ///
 /// The inputs of a batch are the sources and, after [`SpecialTokens::start`], the targets, as [`pack_sequences`] puts them together; its

@@ -4,7 +4,7 @@
 
 mod decoding;
 mod state;
-mod step;
+pub(super) mod step;
 
 use candle_core::Tensor;
 
@@ -151,6 +151,16 @@ impl Transformer {
         &self,
         target_in: &Tensor,
         decoding: &mut Decoding,
+        random: Option<&mut Random>,
+    ) -> Result<Tensor> {
+        self.logits(&self.decode_tokens(target_in, decoding, random)?) // (batch, time, target_vocabulary)
+    }
+
+    /// What the decoder makes of the next tokens `(batch, time)`, as [`Transformer::decode`] reads them: `(batch, time, hidden_size)`.
+    pub fn decode_tokens(
+        &self,
+        target_in: &Tensor,
+        decoding: &mut Decoding,
         mut random: Option<&mut Random>,
     ) -> Result<Tensor> {
         let first = decoding.time;
@@ -162,8 +172,12 @@ impl Transformer {
             tokens = decoding.layer(number, layer, &tokens, &mask, random.as_deref_mut())?;
         }
         decoding.time += time;
-        let tokens = self.decoder_norm.forward(&tokens)?;
-        each_token(&tokens, |rows| self.output.forward(rows)) // (batch, time, target_vocabulary)
+        self.decoder_norm.forward(&tokens)
+    }
+
+    /// From what [`Transformer::decode_tokens`] gives, `(batch, time, hidden_size)`, to logits `(batch, time, target_vocabulary)`.
+    pub fn logits(&self, tokens: &Tensor) -> Result<Tensor> {
+        each_token(tokens, |rows| self.output.forward(rows))
     }
 
     /// From token ids `(batch, time)` to vectors that know where they stand, `(batch, time, hidden_size)`.

@@ -5,7 +5,7 @@ use std::{
     ops::Range,
 };
 
-use super::{Extractive, Lead};
+use super::{Abstractive, Extractive, Lead};
 use crate::{Error, Result, text::words};
 
 /// Anything that says in fewer words what a text says.
@@ -81,15 +81,17 @@ impl Summarizer {
     }
 }
 
-/// The engine of this name: `extractive`, which picks sentences that resemble many others, or `lead`, which takes the first ones.
+/// The engine of this name: `extractive`, which picks sentences that resemble many others, `lead`, which takes the first ones, or
+/// `abstractive`, which writes a subject line with the course's own weights.
 ///
-/// Those that write sentences of their own come with the crate `kindling-pretrained`.
+/// Pretrained ones come with the crate `kindling-pretrained`.
 pub fn summarizer(engine: &str) -> Result<Summarizer> {
     match engine {
         "extractive" => Ok(Summarizer::new(Extractive::new())),
         "lead" => Ok(Summarizer::new(Lead)),
+        "abstractive" => Ok(Summarizer::new(Abstractive::find()?)),
         _ => Err(Error::Argument(format!(
-            "there is no summarizer `{engine}` here; there are: extractive, lead, and more in kindling-pretrained"
+            "there is no summarizer `{engine}` here; there are: extractive, lead, abstractive, and more in kindling-pretrained"
         ))),
     }
 }

@@ -1,7 +1,7 @@
 //! The training loop: any model, any optimiser, any loader; what it records, and how it survives an interruption.
 //!
 //! [`fit`] trains a classifier with four settings. [`Training`] is the same loop with everything adjustable.
-//! [`save_weights`] and [`load_weights`] keep what was learned.
+//! [`save_weights`] and [`load_weights`] keep what was learned, and [`places`] says where.
 
 mod checkpoint;
 mod config;
@@ -11,6 +11,7 @@ mod history;
 mod log;
 mod measures;
 mod objective;
+pub mod places;
 mod report;
 mod sequence;
 mod settings;

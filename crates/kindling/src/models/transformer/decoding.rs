@@ -92,7 +92,7 @@ impl Decoding {
         })
     }
     /// Targets that are equally far, for sources of one length, as one batch, and without the graph behind them.
-    pub(super) fn join(parts: &[Self]) -> Result<Self> {
+    pub(in crate::models) fn join(parts: &[Self]) -> Result<Self> {
         let sizes = |part: &Self| (part.time, part.source_mask.dims().last().copied());
         let Some(first) = parts.first() else {
             return Err(Error::Argument(

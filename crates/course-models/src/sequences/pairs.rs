@@ -1,0 +1,51 @@
+//! Pairs of sequences as tokens, and somebody's own pairs.
+
+use std::{fs, path::Path};
+
+use anyhow::{Context, Result};
+use kindling::{
+    data::{SequencePairs, SpecialTokens, Translations, parse_pairs},
+    text::Bpe,
+};
+
+/// What is said of a model of sentences that a program wrote.
+pub const BUILTIN_LICENCE: &str = "MIT OR Apache-2.0, as the course's code";
+
+/// How many of somebody's own pairs are kept aside for each measurement, at most.
+const HELD_OUT: usize = 1_000;
+
+/// Sources and targets as tokens, without special ones.
+type Tokens = Vec<(Vec<u32>, Vec<u32>)>;
+
+/// What is learned from, and what it is called.
+#[derive(Debug)]
+pub struct Pairs {
+    /// Trained on what is learned from; source and target share it.
+    pub tokenizer: Bpe,
+    pub training: Tokens,
+    pub validation: Tokens,
+    /// How many examples the test set has.
+    pub test: usize,
+    pub name: String,
+    pub licence: &'static str,
+}
+
+impl Pairs {
+    /// Mini-batches of the training set, and of the validation set.
+    pub fn loaders(&self, batch_size: usize, seed: u64) -> Result<(SequencePairs, SequencePairs)> {
+        let loader = |pairs: &Tokens| {
+            SequencePairs::new(pairs.clone(), SpecialTokens::FIRST, batch_size, seed)
+        };
+        Ok((loader(&self.training)?, loader(&self.validation)?))
+    }
+}
+
+/// The pairs in a file, a pair a line with a tab between; a part is kept aside for each measurement.
+pub fn own_pairs(file: &Path) -> Result<Translations> {
+    let shown = file.display().to_string();
+    let bytes =
+        fs::read(file).with_context(|| format!("--data {shown}: expected a file of pairs"))?;
+    let pairs = parse_pairs(&shown, &bytes).context("--data")?;
+    let held_out = HELD_OUT.min(pairs.len() / 10);
+    Translations::from_pairs(pairs, held_out, 0).context("--data")
+}

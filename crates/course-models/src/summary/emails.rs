@@ -1,0 +1,163 @@
+//! E-mails and their subjects as tokens.
+
+use anyhow::{Result, bail};
+use kindling::{
+    data::{Email, Emails, SentencePair, Source, SpecialTokens},
+    pipeline::Abstractive,
+    text::Bpe,
+};
+
+use crate::{
+    data::Args,
+    sequences::{BUILTIN_LICENCE, Pairs, Recipe, own_pairs},
+};
+
+/// The longest subject that is learned from, in tokens; longer ones, one in a hundred, are left out.
+const SUBJECT: usize = 20;
+
+/// Finds the e-mails, and trains the tokenizer on them; returns the test set as text, too.
+///
+/// Of a body that is longer than `source_length` tokens only the beginning is learned from.
+pub fn load(recipe: &Recipe, source_length: usize, args: &Args) -> Result<(Pairs, Vec<Email>)> {
+    args.check()?;
+    let (mut emails, name, licence) = find(args)?;
+    for part in [&mut emails.train, &mut emails.validation, &mut emails.test] {
+        part.truncate(args.limit.unwrap_or(usize::MAX));
+    }
+    // A word has at least one token: what stands behind so many words is never read.
+    let beginning = |body: &str| -> String {
+        let words: Vec<&str> = body.split_whitespace().take(source_length).collect();
+        Abstractive::spaced(&words.join(" "))
+    };
+    let texts = emails.train.iter();
+    let texts =
+        texts.flat_map(|email| [beginning(&email.body), Abstractive::spaced(&email.subject)]);
+    let special = SpecialTokens::TEXTS;
+    let tokenizer = Bpe::train_with_special(texts, recipe.vocabulary_size, &special)?;
+    let encode = |emails: &[Email]| {
+        let pairs = emails.iter().map(|email| {
+            let mut body = tokenizer.encode_plain(&beginning(&email.body));
+            body.truncate(source_length);
+            let subject = tokenizer.encode_plain(&Abstractive::spaced(&email.subject));
+            (body, subject)
+        });
+        let fits = |pair: &(Vec<u32>, Vec<u32>)| {
+            !pair.0.is_empty() && (1..=SUBJECT).contains(&pair.1.len())
+        };
+        pairs.filter(fits).collect()
+    };
+    let pairs = Pairs {
+        training: encode(&emails.train),
+        validation: encode(&emails.validation),
+        test: emails.test.len(),
+        tokenizer,
+        name,
+        licence,
+    };
+    for (what, empty) in [
+        ("to learn from", pairs.training.is_empty()),
+        ("to validate with", pairs.validation.is_empty()),
+        ("to test with", emails.test.is_empty()),
+    ] {
+        if empty {
+            bail!(
+                "{}: expected at least one text {what}, found none",
+                pairs.name
+            );
+        }
+    }
+    Ok((pairs, emails.test))
+}
+
+fn find(args: &Args) -> Result<(Emails, String, &'static str)> {
+    const BUILTIN: &str = "built-in e-mails";
+    if args.builtin {
+        let emails = Emails::builtin(4_000, 200, 200, 0)?;
+        return Ok((emails, BUILTIN.to_owned(), BUILTIN_LICENCE));
+    }
+    if let Some(file) = &args.data {
+        let own = own_pairs(file)?;
+        let emails = |pairs: Vec<SentencePair>| pairs.into_iter().map(email).collect();
+        let emails = Emails {
+            train: emails(own.train),
+            validation: emails(own.validation),
+            test: emails(own.test),
+            source: own.source,
+        };
+        return Ok((emails, file.display().to_string(), "as your texts"));
+    }
+    let emails = Emails::load()?;
+    Ok(match emails.source {
+        Source::Builtin => (emails, BUILTIN.to_owned(), BUILTIN_LICENCE),
+        _ => (emails, "AESLC".to_owned(), "CC BY-NC-SA 4.0, as AESLC"),
+    })
+}
+
+fn email(pair: SentencePair) -> Email {
+    Email {
+        body: pair.source,
+        subject: pair.target,
+        other_subjects: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::summary::RECIPE;
+
+    fn args(limit: Option<usize>) -> Args {
+        Args {
+            data: None,
+            builtin: true,
+            limit,
+        }
+    }
+
+    #[test]
+    fn a_subject_is_made_of_tokens_that_the_body_has() {
+        let (pairs, test) = load(&RECIPE, 120, &args(Some(60))).unwrap();
+        assert_eq!((pairs.test, test.len()), (60, 60));
+        assert!(pairs.training.len() > 50 && pairs.validation.len() > 50);
+        for (body, subject) in &pairs.training {
+            assert!(body.len() <= 120 && subject.len() <= SUBJECT);
+            // The last one may carry the full stop in the body.
+            let inside = &subject[..subject.len() - 1];
+            assert!(body.windows(inside.len()).any(|part| part == inside));
+        }
+        let (cut, _) = load(&RECIPE, 10, &args(Some(60))).unwrap();
+        assert!(cut.training.iter().all(|(body, _)| body.len() == 10));
+    }
+
+    #[test]
+    fn wrong_data_is_named() {
+        let problem = |file: &str| {
+            let args = Args {
+                data: Some(file.into()),
+                builtin: false,
+                limit: None,
+            };
+            format!("{:#}", load(&RECIPE, 120, &args).unwrap_err())
+        };
+        let message = problem("nowhere.tsv");
+        assert!(
+            message.contains("--data nowhere.tsv: expected a file"),
+            "{message}"
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pairs.tsv");
+        fs::write(&file, "a long text\ta text\nanother text\tone\n").unwrap();
+        let message = problem(file.to_str().unwrap());
+        assert!(
+            message.contains("expected at least one text to"),
+            "{message}"
+        );
+        fs::write(&file, "no tab here\n").unwrap();
+        let message = problem(file.to_str().unwrap());
+        assert!(message.contains("expected a tab"), "{message}");
+        let none = load(&RECIPE, 120, &args(Some(0))).unwrap_err();
+        assert!(none.to_string().starts_with("--limit: expected at least 1"));
+    }
+}

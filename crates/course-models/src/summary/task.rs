@@ -1,0 +1,83 @@
+//! `cargo course train summarizer`.
+
+use std::{
+    process::ExitCode,
+    sync::{Arc, atomic::AtomicBool},
+};
+
+use anyhow::Result;
+use kindling::{
+    data::{Email, SpecialTokens},
+    models::{CopyTransformer, CopyTransformerConfig, Model},
+    pipeline::{Abstractive, SUBJECT_LENGTH, Summarizer, rouge_of_subjects},
+};
+
+use super::{RECIPE, emails};
+use crate::{
+    sequences::{self, Pairs, Score, Task},
+    train::Args,
+};
+
+/// Trains with each seed, and measures ROUGE on the test set.
+pub fn train(args: &Args, stop: &Arc<AtomicBool>) -> Result<ExitCode> {
+    let config = CopyTransformerConfig::default();
+    sequences::train(RECIPE, args, stop, |recipe| {
+        let (pairs, test) = emails::load(recipe, config.source_length, &args.data)?;
+        let config = CopyTransformerConfig {
+            vocabulary_size: pairs.tokenizer.len(),
+            padding: SpecialTokens::FIRST.padding,
+            ..config
+        };
+        Ok(Subjects {
+            config,
+            pairs,
+            test,
+        })
+    })
+}
+
+/// Writing subject lines.
+struct Subjects {
+    config: CopyTransformerConfig,
+    pairs: Pairs,
+    test: Vec<Email>,
+}
+
+impl Task for Subjects {
+    type Network = CopyTransformer;
+
+    fn pairs(&self) -> &Pairs {
+        &self.pairs
+    }
+
+    fn network(&self, seed: u64) -> Result<CopyTransformer> {
+        Ok(CopyTransformer::new(&self.config, seed)?)
+    }
+
+    fn model<'a>(&self, network: &'a CopyTransformer) -> &'a dyn Model {
+        network
+    }
+
+    fn details(&self, network: &CopyTransformer) -> Result<Vec<(&'static str, String)>> {
+        Ok(vec![Abstractive::sizes(&network.config)?])
+    }
+
+    /// As `cargo course eval summarizer` does it.
+    fn judge(&self, network: &CopyTransformer) -> Result<Score> {
+        let engine = Abstractive::new(network.clone(), self.pairs.tokenizer.clone())?;
+        let engine = Summarizer::new(engine);
+        let rouge = rouge_of_subjects(&engine, &self.test, SUBJECT_LENGTH)?;
+        let [one, two, longest] =
+            [rouge.rouge1, rouge.rouge2, rouge.rouge_l].map(|score| 100.0 * score.f1);
+        Ok(Score {
+            measure: "ROUGE-L",
+            value: longest,
+            words: format!("ROUGE-1 {one:.2}, ROUGE-2 {two:.2}, ROUGE-L {longest:.2}"),
+            how: format!(
+                "(F1 in %) on the test set, of several subjects the best, {} to {} tokens",
+                SUBJECT_LENGTH.start,
+                SUBJECT_LENGTH.end - 1
+            ),
+        })
+    }
+}

@@ -1,0 +1,86 @@
+//! How a [`CopyTransformer`] begins, and what the training loop needs to know of it.
+
+use candle_core::{Tensor, Var};
+
+use super::{CopyTransformer, CopyTransformerConfig};
+use crate::{
+    Result,
+    data::{Random, unpack_sequences},
+    models::{Model, Transformer, TransformerConfig},
+    nn::{Dense, trained},
+};
+
+impl CopyTransformerConfig {
+    /// The sizes of the Transformer inside.
+    fn transformer(&self) -> TransformerConfig {
+        TransformerConfig {
+            source_vocabulary: self.vocabulary_size,
+            target_vocabulary: self.vocabulary_size,
+            shared_embedding: true,
+            hidden_size: self.hidden_size,
+            num_heads: self.num_heads,
+            num_layers: self.num_layers,
+            feed_forward_size: self.feed_forward_size,
+            // The token that begins a target has a place, too.
+            max_length: self.source_length.max(self.target_length + 1),
+            dropout: self.dropout,
+            padding: self.padding,
+            ..TransformerConfig::default()
+        }
+    }
+}
+
+impl CopyTransformer {
+    /// A model with random weights; the same seed gives the same weights.
+    ///
+    /// Fails when `num_heads` does not divide `hidden_size`, or when `dropout` is no probability below 1.
+    pub fn new(config: &CopyTransformerConfig, seed: u64) -> Result<Self> {
+        let transformer = Transformer::new(&config.transformer(), seed)?;
+        // Another seed than the Transformer's, or the first weights would be those of its first layer.
+        let random = &mut Random::new(!seed);
+        let hidden_size = config.hidden_size;
+        Ok(Self {
+            transformer,
+            copy_query: Dense::new(hidden_size, hidden_size, random)?,
+            copy_key: Dense::new(hidden_size, hidden_size, random)?,
+            gate: Dense::new(2 * hidden_size, 1, random)?,
+            config: config.clone(),
+        })
+    }
+
+    fn packed(&self, inputs: &Tensor, mut random: Option<&mut Random>) -> Result<Tensor> {
+        let (source, target_in) = unpack_sequences(inputs)?;
+        let mut copying = self.read(&source, random.as_deref_mut())?;
+        self.decode(&target_in, &mut copying, random) // (batch, time, vocabulary_size)
+    }
+}
+
+impl Model for CopyTransformer {
+    /// From sources and targets in one tensor, as [`pack_sequences`](crate::data::pack_sequences) puts them there, to logits
+    /// `(batch, time, vocabulary_size)`.
+    fn forward(&self, inputs: &Tensor) -> Result<Tensor> {
+        self.packed(inputs, None)
+    }
+
+    fn forward_training(&self, inputs: &Tensor, random: &mut Random) -> Result<Tensor> {
+        self.packed(inputs, Some(random))
+    }
+
+    fn parameters(&self) -> Vec<Var> {
+        trained(self.state())
+    }
+
+    fn state(&self) -> Vec<(String, Var)> {
+        [
+            self.transformer.state(),
+            self.copy_query.state("copy_query"),
+            self.copy_key.state("copy_key"),
+            self.gate.state("gate"),
+        ]
+        .concat()
+    }
+
+    fn name(&self) -> String {
+        "copy-transformer".to_owned()
+    }
+}

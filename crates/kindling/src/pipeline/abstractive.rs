@@ -1,0 +1,218 @@
+//! Summaries in words of its own and of the text: the model that `cargo course train summarizer` makes.
+
+use std::{ops::Range, path::Path};
+
+use super::{Summarize, Unit, check_request, guarded::Guarded, summarize_in_parts};
+use crate::{
+    Error, Result,
+    data::{SpecialTokens, pad_sequences},
+    decode::{BeamConfig, Limits, beam},
+    models::{CopyTransformer, CopyTransformerConfig},
+    text::Bpe,
+    train::{load_weights, places, read_details},
+};
+
+/// What the weights call the model's sizes.
+const SIZES: &str = "sizes";
+
+/// By how much longer summaries are favoured (Wu et al., 2016).
+const LENGTH_PENALTY: f64 = 0.6;
+
+/// Writes short summaries, such as an e-mail's subject line, with a [`CopyTransformer`] and beam search.
+///
+/// A text that is longer than the model can read is read in parts, as [`summarize_in_parts`] does. White space is all the same to it.
+///
+/// ```
+/// use kindling::{models::{CopyTransformer, CopyTransformerConfig}, pipeline::{Abstractive, Summarize}, text::Bpe};
+/// let tokenizer = Bpe::train_with_special(["The river rose."], 300, &Abstractive::SPECIAL)?;
+/// let config = CopyTransformerConfig { vocabulary_size: tokenizer.len(), ..CopyTransformerConfig::default() };
+/// // Weights by chance; trained ones are opened with `Abstractive::find()`, or `Abstractive::open(file)`.
+/// let summarizer = Abstractive::new(CopyTransformer::new(&config, 0)?, tokenizer)?;
+/// let summary = summarizer.summarize("The river rose during the night.", 2..5)?;
+/// assert!(!summary.is_empty());
+/// # Ok::<(), kindling::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Abstractive {
+    model: CopyTransformer,
+    tokenizer: Bpe,
+    /// Tokens of white space alone.
+    blank: Vec<u32>,
+    beams: usize,
+}
+
+impl Abstractive {
+    /// The name of the recipe and of the weights.
+    pub const NAME: &'static str = "summarizer";
+
+    /// The special tokens that its tokenizer begins with.
+    pub const SPECIAL: [&'static str; 3] = SpecialTokens::TEXTS;
+
+    /// A model with its tokenizer; fails when they do not belong together.
+    pub fn new(model: CopyTransformer, tokenizer: Bpe) -> Result<Self> {
+        let (expected, found) = (model.config.vocabulary_size, tokenizer.len());
+        if expected != found {
+            return Err(Error::Argument(format!(
+                "tokenizer: expected {expected} tokens, as the model has, found {found}; they do not belong together"
+            )));
+        }
+        let SpecialTokens {
+            padding,
+            start,
+            end,
+        } = SpecialTokens::FIRST;
+        for (text, id) in Self::SPECIAL.into_iter().zip([padding, start, end]) {
+            if tokenizer.id(text) != Some(id) {
+                return Err(Error::Argument(format!(
+                    "tokenizer: expected {text} as token {id}, found {:?}; it was not trained for a summariser",
+                    tokenizer.id(text)
+                )));
+            }
+        }
+        let mut blank = Vec::new();
+        for id in 0..tokenizer.len() as u32 {
+            if tokenizer.token(id)?.iter().all(u8::is_ascii_whitespace) {
+                blank.push(id);
+            }
+        }
+        Ok(Self {
+            model,
+            tokenizer,
+            blank,
+            beams: 4,
+        })
+    }
+
+    /// The weights in this file, with the tokenizer in the folder beside it that has the same name and ends in `.tokenizer`.
+    ///
+    /// Fails when one of them is missing or damaged, and when they do not belong together.
+    pub fn open(weights: impl AsRef<Path>) -> Result<Self> {
+        let file = weights.as_ref();
+        let wrong = |problem: String| Error::Format {
+            file: file.display().to_string(),
+            problem,
+        };
+        let details = read_details(file)?;
+        let sizes = details.get(SIZES).ok_or_else(|| {
+            let problem =
+                "expected weights that `cargo course train summarizer` made, found others";
+            wrong(problem.to_owned())
+        })?;
+        let config: CopyTransformerConfig = serde_json::from_str(sizes)
+            .map_err(|error| wrong(format!("its sizes cannot be read: {error}")))?;
+        let folder = places::tokenizer_beside(file);
+        let beside = |problem: String| Error::Format {
+            file: folder.display().to_string(),
+            problem,
+        };
+        let tokenizer = Bpe::load(&folder).map_err(|error| {
+            beside(format!(
+                "expected the tokenizer that belongs to the weights: {error}"
+            ))
+        })?;
+        let model = CopyTransformer::new(&config, 0)?;
+        load_weights(&model, file)?;
+        Self::new(model, tokenizer).map_err(|error| beside(error.to_string()))
+    }
+
+    /// The weights that were trained on this machine, else those that ship with the course.
+    pub fn find() -> Result<Self> {
+        Self::open(places::find_weights(Self::NAME, None)?)
+    }
+
+    /// Follows so many beginnings at once, 4 unless told otherwise; 1 takes the likeliest token each time.
+    #[must_use]
+    pub fn beams(mut self, beams: usize) -> Self {
+        self.beams = beams;
+        self
+    }
+
+    /// The model itself.
+    #[must_use]
+    pub fn model(&self) -> &CopyTransformer {
+        &self.model
+    }
+
+    /// Its tokenizer.
+    #[must_use]
+    pub fn tokenizer(&self) -> &Bpe {
+        &self.tokenizer
+    }
+
+    /// What must stand beside the weights so that [`Abstractive::open`] can read them: a name and its words.
+    pub fn sizes(config: &CopyTransformerConfig) -> Result<(&'static str, String)> {
+        let sizes = serde_json::to_string(config);
+        let sizes = sizes.map_err(|error| Error::Argument(format!("sizes: {error}")))?;
+        Ok((SIZES, sizes))
+    }
+
+    /// A text as the model reads and writes it: one space before each word, so that a word is the same tokens wherever it stands
+    /// and can be copied to the beginning.
+    #[must_use]
+    pub fn spaced(text: &str) -> String {
+        let words = text.split_whitespace();
+        words.flat_map(|word| [" ", word]).collect()
+    }
+
+    /// The tokens of a text as the model reads it.
+    #[must_use]
+    pub fn tokens(&self, text: &str) -> Vec<u32> {
+        self.tokenizer.encode_plain(&Self::spaced(text))
+    }
+
+    /// The summary of a text that can be read at once.
+    fn brief(&self, text: &str, length: &Range<usize>) -> Result<String> {
+        let source = pad_sequences(&[self.tokens(text)], SpecialTokens::FIRST.padding)?; // (1, source_time)
+        let most = (length.end - 1).min(self.model.config.target_length);
+        let guarded = Guarded {
+            model: &self.model,
+            tokens: SpecialTokens::FIRST,
+            least: length.start.clamp(1, most.max(1)),
+            most,
+            blank: &self.blank,
+        };
+        let config = BeamConfig {
+            width: self.beams,
+            length_penalty: LENGTH_PENALTY,
+            limits: Limits {
+                end: SpecialTokens::FIRST.end,
+                max_length: most + 1,
+            },
+        };
+        let start = (self.model.read(&source, None)?, Vec::new());
+        let found = beam(&guarded, start, SpecialTokens::FIRST.start, &config)?;
+        let best = found.into_iter().next();
+        let said = best.map_or_else(Vec::new, |best| best.tokens);
+        Ok(self.tokenizer.decode(&said)?.trim().to_owned())
+    }
+}
+
+impl Summarize for Abstractive {
+    fn engine(&self) -> String {
+        "abstractive (copying Transformer)".to_owned()
+    }
+
+    fn unit(&self) -> Unit {
+        Unit::Tokens
+    }
+
+    /// At most as many tokens as the model can write, however many are allowed; fails when it cannot write as few as are asked for.
+    fn summarize(&self, text: &str, length: Range<usize>) -> Result<String> {
+        check_request(text, &length)?;
+        let CopyTransformerConfig {
+            source_length,
+            target_length,
+            ..
+        } = self.model.config;
+        if length.start > target_length {
+            return Err(Error::Argument(format!(
+                "length: this summariser writes at most {target_length} tokens, found at least {}",
+                length.start
+            )));
+        }
+        let count = |text: &str| Ok(self.tokens(text).len());
+        summarize_in_parts(text, source_length, length, count, |part, length| {
+            self.brief(part, &length)
+        })
+    }
+}
