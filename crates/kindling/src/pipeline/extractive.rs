@@ -66,6 +66,7 @@ impl Extractive {
         }
     }
 
+    // ANCHOR: order
     /// The places of the sentences, the most central first; of equals the first.
     fn order(&self, sentences: &[&str]) -> Result<Vec<usize>> {
         let vectors = self.vectors.vectors(sentences)?; // (sentences, features)
@@ -76,6 +77,7 @@ impl Extractive {
         order.sort_by(|a, b| weights[*b].total_cmp(&weights[*a]));
         Ok(order)
     }
+    // ANCHOR_END: order
 }
 
 impl Default for Extractive {
