@@ -73,6 +73,8 @@ const CRATES: &[&str] = &[
     "-p",
     "kindling-pretrained",
     "-p",
+    "kindling-detection",
+    "-p",
     "course-models",
     "-p",
     "course-language",
@@ -98,6 +100,8 @@ const PAGES: &[&str] = &[
     "kindling-tables",
     "-p",
     "kindling-pretrained",
+    "-p",
+    "kindling-detection",
 ];
 
 const STAGES: &[Stage] = &[
