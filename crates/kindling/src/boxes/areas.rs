@@ -24,7 +24,8 @@ pub fn clip(boxes: &Tensor, height: usize, width: usize) -> Result<Tensor> {
     rows(boxes, "boxes")?;
     let edges = [width, height, width, height];
     let moved = edges.iter().enumerate().map(|(place, &edge)| {
-        Ok::<_, candle_core::Error>(boxes.narrow(1, place, 1)?.clamp(0.0, edge as f64)?)
+        let edges = boxes.narrow(1, place, 1)?; // (boxes, 1)
+        edges.clamp(0.0, edge as f64)
     });
     let moved = moved.collect::<candle_core::Result<Vec<_>>>()?;
     Ok(Tensor::cat(&moved, 1)?)
