@@ -1,6 +1,7 @@
 //! Whole models, each one file that reads like its lesson.
 
 mod cnn;
+mod detector;
 mod mirrored;
 mod mlp;
 mod norm_cnn;
@@ -13,6 +14,7 @@ use candle_core::{Tensor, Var};
 
 pub use crate::nn::Dense;
 pub use cnn::{Cnn, CnnConfig};
+pub use detector::{Detector, DetectorConfig, DetectorLoss};
 pub use mirrored::Mirrored;
 pub use mlp::{Mlp, MlpConfig};
 pub use norm_cnn::{NormCnn, NormCnnConfig};
