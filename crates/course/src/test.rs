@@ -75,6 +75,8 @@ const CRATES: &[&str] = &[
     "-p",
     "course-program",
     "-p",
+    "kindling-detection",
+    "-p",
     "course-models",
     "-p",
     "course-language",
@@ -100,6 +102,8 @@ const PAGES: &[&str] = &[
     "kindling-tables",
     "-p",
     "kindling-pretrained",
+    "-p",
+    "kindling-detection",
 ];
 
 const STAGES: &[Stage] = &[

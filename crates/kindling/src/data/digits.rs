@@ -8,7 +8,7 @@ use candle_core::{Device, Tensor};
 use super::{Examples, Random};
 use crate::Result;
 
-const SIDE: usize = 28;
+pub(super) const SIDE: usize = 28;
 
 /// A point of a stroke; x to the right and y down, both from -1 to 1.
 type Point = (f64, f64);
@@ -111,6 +111,13 @@ pub(super) fn draw(count: usize, seed: u64) -> Result<Examples> {
     }
     let images = Tensor::from_vec(pixels, (count, SIDE, SIDE), &Device::Cpu)?; // (examples, 28, 28)
     Examples::new(images, Tensor::from_vec(labels, count, &Device::Cpu)?)
+}
+
+/// One picture of this digit, `(28, 28)`, from 0 to 1.
+pub(super) fn picture(digit: usize, random: &mut Random) -> Vec<f32> {
+    let mut picture = vec![0.0; SIDE * SIDE];
+    draw_digit(&mut picture, STROKES[digit % STROKES.len()], random);
+    picture
 }
 
 fn draw_digit(picture: &mut [f32], strokes: &[&[Point]], random: &mut Random) {

@@ -1,10 +1,11 @@
-//! Data sets of pictures and texts, mini-batches and seeded random numbers.
+//! Data sets of pictures, texts and pictures with boxes, mini-batches and seeded random numbers.
 
 mod analogies;
 mod augment;
 mod batches;
 mod cifar10;
 mod corpus;
+pub mod detection;
 mod digits;
 mod emails;
 mod examples;

@@ -12,10 +12,10 @@ const SIDE: usize = 32;
 const FINE: usize = 3;
 
 /// From a point, about -1 to 1 in both directions, to whether it is inside.
-type Rule = fn(f64, f64) -> bool;
+pub(super) type Rule = fn(f64, f64) -> bool;
 
 /// The shapes and what they are called.
-const SHAPES: [(&str, Rule); 10] = [
+pub(super) const SHAPES: [(&str, Rule); 10] = [
     ("disc", |x, y| x.hypot(y) < 0.9),
     ("ring", |x, y| (0.55..0.95).contains(&x.hypot(y))),
     ("square", |x, y| x.abs().max(y.abs()) < 0.8),
@@ -86,11 +86,11 @@ fn draw_shape(inside: Rule, random: &mut Random, pixels: &mut Vec<u8>) {
     }
 }
 
-fn colour(random: &mut Random) -> [f64; 3] {
+pub(super) fn colour(random: &mut Random) -> [f64; 3] {
     [0; 3].map(|_| 255.0 * random.next_f64())
 }
 
-fn difference(one: [f64; 3], other: [f64; 3]) -> f64 {
+pub(super) fn difference(one: [f64; 3], other: [f64; 3]) -> f64 {
     let squares = one.iter().zip(other).map(|(a, b)| (a - b).powi(2));
     squares.sum::<f64>().sqrt()
 }

@@ -1,4 +1,4 @@
-//! Measures of how well a model does: of classes, of translations, of summaries, of the next token.
+//! Measures of how well a model does: of classes, of boxes, of translations, of summaries, of the next token.
 //!
 //! | what a model gives | measures |
 //! |---|---|
@@ -6,14 +6,17 @@
 //! | a translation | [`bleu`](fn@bleu), [`sentence_bleu`](fn@sentence_bleu), [`chrf`](fn@chrf): equal to the Python package `sacrebleu` |
 //! | a summary | [`rouge`](fn@rouge): equal to the Python package `rouge-score` |
 //! | the probability of the next token | [`perplexity`](fn@perplexity) |
+//! | boxes around things | [`MeanAveragePrecision`]: equal to the Python package `pycocotools` |
 //! | a vector for each word | [`analogy_accuracy`] |
 
 mod analogies;
 mod bleu;
 mod bleu_tokenizer;
+mod box_matching;
 mod chrf;
 mod common_subsequence;
 mod confusion;
+mod mean_average_precision;
 mod ngrams;
 mod perplexity;
 mod porter;
@@ -28,6 +31,7 @@ pub use bleu::{BleuConfig, BleuScore, bleu, sentence_bleu};
 pub use bleu_tokenizer::BleuTokenizer;
 pub use chrf::{ChrfConfig, chrf};
 pub use confusion::ConfusionMatrix;
+pub use mean_average_precision::{ClassPrecision, DetectionScore, MeanAveragePrecision};
 pub use perplexity::perplexity;
 pub use rouge::{Rouge, RougeConfig, RougeScore, rouge};
 

@@ -2,6 +2,7 @@
 
 mod cnn;
 mod copy_transformer;
+mod detector;
 mod mirrored;
 mod mlp;
 mod norm_cnn;
@@ -15,6 +16,7 @@ use candle_core::{Tensor, Var};
 pub use crate::nn::Dense;
 pub use cnn::{Cnn, CnnConfig};
 pub use copy_transformer::{CopyTransformer, CopyTransformerConfig, Copying};
+pub use detector::{Detector, DetectorConfig, DetectorLoss};
 pub use mirrored::Mirrored;
 pub use mlp::{Mlp, MlpConfig};
 pub use norm_cnn::{NormCnn, NormCnnConfig};

@@ -29,10 +29,10 @@ pub struct Images {
 }
 
 #[derive(Debug, Clone)]
-struct Pixels {
+pub(super) struct Pixels {
     channels: usize,
-    height: usize,
-    width: usize,
+    pub(super) height: usize,
+    pub(super) width: usize,
     /// Row by row; the channels of a pixel side by side.
     values: Vec<f64>,
 }
@@ -196,7 +196,7 @@ impl Images {
 }
 
 impl Pixels {
-    fn new(tensor: &Tensor) -> std::result::Result<Self, String> {
+    pub(super) fn new(tensor: &Tensor) -> std::result::Result<Self, String> {
         let (channels, height, width, channels_last) = match *tensor.dims() {
             [height, width] => (1, height, width, true),
             [height, width, channels @ (1 | 3)] => (channels, height, width, true),
@@ -235,7 +235,7 @@ impl Pixels {
         })
     }
 
-    fn picture(&self, black: f64, white: f64) -> Picture {
+    pub(super) fn picture(&self, black: f64, white: f64) -> Picture {
         let shade = |value: &f64| {
             ((value - black) / (white - black) * 255.0)
                 .round()

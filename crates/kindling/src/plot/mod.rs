@@ -1,7 +1,8 @@
 //! Figures: each one is inline in a notebook and an SVG in the book.
 //!
 //! One file per kind of chart: [`Lines`] (curves), [`Scatter`] (points), [`Bars`], [`Contours`] (a function of two
-//! variables and the paths that optimisers take over it), [`Images`] (a grid of pictures), [`Heatmap`] (a confusion
+//! variables and the paths that optimisers take over it), [`Images`] (a grid of pictures), [`BoxedImages`]
+//! (pictures with boxes around things), [`Heatmap`] (a confusion
 //! matrix, an attention map) and [`Graph`] (what is computed from what). All work alike: name the figure, add data,
 //! call `draw`. Adding never fails; `draw` reports the first thing that is wrong, by name.
 //!
@@ -19,6 +20,7 @@
 mod axis;
 mod backend;
 mod bars;
+mod boxed_images;
 mod canvas;
 mod contours;
 mod figure;
@@ -37,6 +39,7 @@ mod style;
 mod text;
 
 pub use bars::Bars;
+pub use boxed_images::BoxedImages;
 pub use contours::Contours;
 pub use figure::Figure;
 pub use graph::Graph;

@@ -65,6 +65,18 @@ fn all() -> Vec<Figure> {
             .tensor(&pixels, ["3 → 5", "two\nlines"])
             .draw()
             .unwrap(),
+        BoxedImages::new("Boxes")
+            .image(&pixels.get(0).unwrap(), "one\npicture")
+            .detections(
+                &[crate::boxes::Detection {
+                    corners: [-3.0, 2.0, 14.0, 40.0],
+                    class: 3,
+                    score: 0.987,
+                }],
+                &digits,
+            )
+            .draw()
+            .unwrap(),
         Heatmap::new("Confusion", &rows, &digits, &digits)
             .axes("predicted", "true")
             .draw()

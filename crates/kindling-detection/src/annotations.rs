@@ -1,0 +1,209 @@
+//! Pictures and what people marked in them, before they are decoded.
+
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use kindling::{
+    Result,
+    boxes::Object,
+    data::detection::{DetectionSet, Letterbox},
+};
+use kindling_progress::Progress;
+use rayon::prelude::*;
+
+use crate::{
+    Problem,
+    check::{Draft, check},
+    files::Files,
+    problem::error,
+};
+
+/// How many pictures are decoded between two looks at the progress.
+const PORTION: usize = 200;
+
+/// Annotated pictures, and what is wrong with the annotations.
+#[derive(Debug, Clone)]
+pub struct Annotations {
+    place: String,
+    files: Arc<Files>,
+    pictures: Vec<AnnotatedPicture>,
+    classes: Vec<String>,
+    problems: Vec<Problem>,
+    cache: Option<PathBuf>,
+}
+
+/// A picture with the objects in it that can be used.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AnnotatedPicture {
+    /// Its file.
+    pub name: String,
+    /// Its height and width in pixels.
+    pub size: (usize, usize),
+    /// What is in it, in its own pixels.
+    pub objects: Vec<Object>,
+}
+
+impl Annotations {
+    pub(crate) fn new(
+        place: String,
+        files: Arc<Files>,
+        drafts: Vec<Draft>,
+        classes: Vec<String>,
+        mut problems: Vec<Problem>,
+    ) -> Self {
+        let (pictures, more) = check(&files, drafts, &classes);
+        problems.extend(more);
+        problems.sort_by(|one, other| (&one.file, one.line).cmp(&(&other.file, other.line)));
+        Self {
+            place,
+            files,
+            pictures,
+            classes,
+            problems,
+            cache: None,
+        }
+    }
+
+    /// The pictures that can be used.
+    #[must_use]
+    pub fn pictures(&self) -> &[AnnotatedPicture] {
+        &self.pictures
+    }
+
+    /// What the classes are called, in the order of their numbers.
+    #[must_use]
+    pub fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// What is wrong, in the order of files and lines.
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// Goes on without the boxes and pictures that are wrong.
+    #[must_use]
+    pub fn leave_out_problems(self) -> Self {
+        Self {
+            problems: Vec::new(),
+            ..self
+        }
+    }
+
+    /// Keeps decoded pictures in this folder, for as long as no picture and no annotation changes.
+    #[must_use]
+    pub fn cached_in(self, folder: impl Into<PathBuf>) -> Self {
+        Self {
+            cache: Some(folder.into()),
+            ..self
+        }
+    }
+
+    /// Decodes the pictures and brings them, with their boxes, to sheets of `height` and `width` pixels.
+    ///
+    /// Fails when there are problems, and names them all.
+    pub fn decode(&self, height: usize, width: usize) -> Result<DetectionSet> {
+        if !self.problems.is_empty() {
+            return Err(error(&self.place, &self.problems));
+        }
+        let Some(folder) = &self.cache else {
+            return self.decode_all(height, width);
+        };
+        let cached = folder.join(format!(
+            "{:016x}.safetensors",
+            self.fingerprint(height, width)
+        ));
+        if let Ok(set) = DetectionSet::load(&cached) {
+            return Ok(set);
+        }
+        let set = self.decode_all(height, width)?;
+        // Without a place for it, the next run decodes again.
+        let _ = set.save(&cached);
+        Ok(set)
+    }
+
+    fn fingerprint(&self, height: usize, width: usize) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (height, width, &self.classes).hash(&mut hasher);
+        for picture in &self.pictures {
+            self.files.fingerprint(&picture.name, &mut hasher);
+            for object in &picture.objects {
+                let corners = object.corners.map(f32::to_bits);
+                (corners, object.class, object.role as u8).hash(&mut hasher);
+            }
+        }
+        hasher.finish()
+    }
+
+    fn decode_all(&self, height: usize, width: usize) -> Result<DetectionSet> {
+        let progress = Progress::new(self.pictures.len() as u64, "decoding", "pictures");
+        let mut pixels = Vec::with_capacity(self.pictures.len() * height * width * 3);
+        let (mut objects, mut sources) = (Vec::new(), Vec::new());
+        let mut problems = Vec::new();
+        for portion in self.pictures.chunks(PORTION) {
+            let decoded: Vec<_> = portion
+                .par_iter()
+                .map(|picture| self.sheet(picture, (height, width)))
+                .collect();
+            for (picture, decoded) in portion.iter().zip(decoded) {
+                match decoded? {
+                    Ok((sheet, letterbox)) => {
+                        pixels.extend(sheet);
+                        let on_sheet = |object: &Object| Object {
+                            corners: cut(letterbox.to_sheet(object.corners), (height, width)),
+                            ..*object
+                        };
+                        objects.push(picture.objects.iter().map(on_sheet).collect());
+                        sources.push((picture.name.clone(), letterbox));
+                    }
+                    Err(what) => problems.push(Problem::new(&picture.name, None, what)),
+                }
+            }
+            progress.set((objects.len() + problems.len()) as u64);
+        }
+        progress.finish("");
+        if !problems.is_empty() {
+            return Err(error(&self.place, &problems));
+        }
+        DetectionSet::with_sources(
+            pixels,
+            (height, width),
+            objects,
+            self.classes.clone(),
+            sources,
+        )
+    }
+
+    /// A decoded picture on its sheet, or what is wrong with the picture.
+    fn sheet(
+        &self,
+        picture: &AnnotatedPicture,
+        size: (usize, usize),
+    ) -> Result<std::result::Result<(Vec<u8>, Letterbox), String>> {
+        let letterbox = Letterbox::new(picture.size, size)?;
+        let bytes = self.files.read(&picture.name);
+        let bytes = bytes.map_err(|error| error.to_string());
+        let decoded = bytes.and_then(|bytes| {
+            let decoded = image::load_from_memory(&bytes);
+            decoded.map_err(|error| format!("the picture cannot be decoded: {error}"))
+        });
+        Ok(match decoded {
+            Ok(decoded) => Ok((letterbox.place(&decoded.to_rgb8())?, letterbox)),
+            Err(what) => Err(what),
+        })
+    }
+}
+
+/// Rounding may put an edge a hair outside.
+fn cut([x1, y1, x2, y2]: [f32; 4], (height, width): (usize, usize)) -> [f32; 4] {
+    [x1, y1, x2.min(width as f32), y2.min(height as f32)]
+}
+
+/// A path as the words of an error.
+pub(crate) fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
