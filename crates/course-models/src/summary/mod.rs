@@ -16,7 +16,7 @@ pub const NAME: &str = Abstractive::NAME;
 const RECIPE: Recipe = Recipe {
     name: NAME,
     vocabulary_size: 4_000,
-    epochs: 8,
+    epochs: 6,
     batch_size: 32,
     learning_rate: 0.002,
     schedule: QUICK_RISE,
