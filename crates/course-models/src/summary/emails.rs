@@ -150,10 +150,7 @@ mod tests {
         let file = folder.path().join("pairs.tsv");
         fs::write(&file, "a long text\ta text\nanother text\tone\n").unwrap();
         let message = problem(file.to_str().unwrap());
-        assert!(
-            message.contains("expected at least one text to"),
-            "{message}"
-        );
+        assert!(message.contains("expected at least 10 pairs"), "{message}");
         fs::write(&file, "no tab here\n").unwrap();
         let message = problem(file.to_str().unwrap());
         assert!(message.contains("expected a tab"), "{message}");
