@@ -182,7 +182,7 @@ fn a_summariser_is_trained_measured_and_used() -> Result<()> {
         let start = ["summarize", text_file.as_str(), "--engine", engine];
         refusal(&mut language([&start[..], more].concat())?)
     };
-    let message = problem(&file, &["--least", "100"])?;
+    let message = problem(&file, &["--least", "100", "--most", "130"])?;
     assert!(
         message.contains("writes at most 30 tokens, found at least 100"),
         "{message}"
