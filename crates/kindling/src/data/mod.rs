@@ -1,5 +1,6 @@
 //! Data sets of pictures, texts and pictures with boxes, mini-batches and seeded random numbers.
 
+mod ahead;
 mod analogies;
 mod augment;
 mod batches;

@@ -1,14 +1,9 @@
 //! Mini-batches of pictures, the next ones prepared while this one trains.
 
-use std::{sync::mpsc, thread};
-
 use candle_core::{Device, Tensor};
 
-use super::{Augment, BatchIterator, Loader, Pictures, Random, pictures::brightness};
+use super::{Augment, BatchIterator, Loader, Pictures, Random, ahead::Ahead, pictures::brightness};
 use crate::{Error, Result};
-
-/// How many batches lie ready at most.
-const AHEAD: usize = 2;
 
 /// Pictures in an order of their own in each epoch, changed by chance as [`Augment`] says.
 ///
@@ -120,23 +115,15 @@ impl Loader for PictureLoader {
     }
 
     fn batches(&self, epoch: usize, skip: usize) -> Result<BatchIterator<'_>> {
-        let loader = self.clone();
-        let (sender, receiver) = mpsc::sync_channel(AHEAD);
-        let prepare = move || {
-            let order = Random::new(loader.seed.wrapping_add(epoch as u64));
-            let order = { order }.permutation(loader.pictures.len());
-            for (step, chosen) in order.chunks(loader.batch_size).enumerate().skip(skip) {
-                let mut random = Random::for_step(loader.seed, epoch as u64, step as u64);
-                // Whoever no longer listens has stopped early.
-                if sender.send(loader.assemble(chosen, &mut random)).is_err() {
-                    return;
-                }
-            }
+        let ahead = Ahead {
+            examples: self.pictures.len(),
+            batch_size: self.batch_size,
+            seed: self.seed,
+            epoch,
+            skip,
         };
-        let thread = thread::Builder::new().name("batches".to_owned());
-        let started = thread.spawn(prepare);
-        started.map_err(|error| Error::Argument(format!("no thread for batches: {error}")))?;
-        Ok(Box::new(receiver.into_iter()))
+        let loader = self.clone();
+        ahead.batches(move |chosen, random| loader.assemble(chosen, random))
     }
 }
 
