@@ -1,4 +1,4 @@
-//! An encoder and a decoder with attention between them: the network of the lesson *Sequence to sequence*.
+//! An encoder and a decoder with attention between them: the network of the lesson *Attention*.
 //!
 //! The attention is Luong's (2015), not Bahdanau's (2015): its decoder state does not depend on what attention found, so in
 //! training the decoder goes through all of the target in one operation, and attention is two matrix products for all steps.

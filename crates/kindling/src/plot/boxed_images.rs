@@ -5,17 +5,23 @@ use candle_core::Tensor;
 use super::{
     canvas::{Align, Canvas, Paint, Type},
     figure::Figure,
-    images::{Pixels, shortened},
-    style::{INK, TICK_SIZE, TITLE_SIZE, WIDTH, color, letters_on},
+    picture_grid::{Grid, Place, Shown, failed},
+    pixels::Pixels,
+    style::{TICK_SIZE, color, letters_on},
     text,
 };
 use crate::{
-    Error, Result,
+    Result,
     boxes::{Detection, Object, Role},
 };
 
-/// The widest that a picture is drawn.
-const WIDEST: f64 = 440.0;
+/// Few pictures, large enough for boxes.
+const GRID: Grid = Grid {
+    most_columns: 8,
+    usual_columns: 3,
+    most: 64,
+    widest: 440.0,
+};
 
 /// The height of the ground behind a name.
 const LABEL: f64 = 16.0;
@@ -136,61 +142,18 @@ impl BoxedImages {
 
     /// Draws the figure.
     pub fn draw(&self) -> Result<Figure> {
-        let fail =
-            |problem: String| Err(Error::Plot(format!("images {:?}: {problem}", self.title)));
         if let Some(problem) = &self.problem {
-            return fail(problem.clone());
+            return Err(failed(&self.title, problem));
         }
-        let count = self.pictures.len();
-        if count == 0 {
-            return fail("no data; add pictures with .image(&tensor, caption)".to_owned());
-        }
-        let columns = self.columns.unwrap_or_else(|| count.min(3));
-        if !(1..=8).contains(&columns) || count > 64 {
-            return fail(format!(
-                "expected 1 to 8 columns and at most 64 pictures, found {columns} columns and {count} pictures"
-            ));
-        }
-        let gap = 12.0;
-        let wide = ((WIDTH - gap * (columns as f64 + 1.0)) / columns as f64).min(WIDEST);
-        let high =
-            |picture: &Boxed| wide * picture.pixels.height as f64 / picture.pixels.width as f64;
-        let lines = self.pictures.iter();
-        let lines = lines.map(|picture| picture.caption.lines().count());
-        let lines = lines.max().unwrap_or(0);
-        let tallest = self.pictures.iter().map(high).fold(0.0, f64::max);
-        let step = (wide + gap, tallest + 17.0 * lines as f64 + gap);
-        let top = if self.title.is_empty() { gap } else { 40.0 };
-        let rows = count.div_ceil(columns);
-        let left = (WIDTH - step.0 * columns.min(count) as f64 + gap) / 2.0;
-        let mut canvas = Canvas::new(WIDTH, top + step.1 * rows as f64);
-        let title = Type {
-            bold: true,
-            ..Type::new(TITLE_SIZE, Align::Start)
+        let pictures = self.pictures.iter().map(|picture| Shown {
+            pixels: &picture.pixels,
+            caption: &picture.caption,
+        });
+        let pictures: Vec<Shown> = pictures.collect();
+        let boxes = |canvas: &mut Canvas, index: usize, place: Place| {
+            self.pictures[index].draw_boxes(canvas, place);
         };
-        canvas.text((left, 24.0), &self.title, title);
-        for (index, picture) in self.pictures.iter().enumerate() {
-            let corner = (
-                left + step.0 * (index % columns) as f64,
-                top + step.1 * (index / columns) as f64,
-            );
-            let size = (wide, high(picture));
-            let pixels = picture.pixels.picture(0.0, 1.0).data_uri();
-            let pixels =
-                pixels.map_err(|error| Error::Plot(format!("images {:?}: {error}", self.title)))?;
-            canvas.picture(corner, size, &pixels);
-            canvas.rectangle(corner, size, 0.0, None, Some((Paint(INK, 0.5), 1.0)));
-            picture.draw_boxes(&mut canvas, corner, size);
-            for (line, words) in picture.caption.lines().enumerate() {
-                let below = corner.1 + size.1 + 15.0 + 16.0 * line as f64;
-                canvas.text(
-                    (corner.0 + wide / 2.0, below),
-                    &shortened(words, wide),
-                    Type::new(TICK_SIZE, Align::Middle),
-                );
-            }
-        }
-        Ok(canvas.finish(&self.title))
+        GRID.draw(&self.title, self.columns, &pictures, (0.0, 1.0), boxes)
     }
 
     fn fail(&mut self, problem: String) {
@@ -199,8 +162,8 @@ impl BoxedImages {
 }
 
 impl Boxed {
-    /// The boxes over a picture at this corner, drawn in this size; what lies outside is cut.
-    fn draw_boxes(&self, canvas: &mut Canvas, corner: (f64, f64), size: (f64, f64)) {
+    /// The boxes over a picture; what lies outside is cut.
+    fn draw_boxes(&self, canvas: &mut Canvas, Place { corner, size }: Place) {
         let across = size.0 / self.pixels.width as f64;
         let down = size.1 / self.pixels.height as f64;
         let placed = self.boxes.iter().map(|labelled| {
@@ -261,7 +224,7 @@ mod tests {
             .draw()
             .unwrap();
         // 440 pixels for 20: from 110 to 330 in the picture, which begins at 140.
-        let edge = "<rect x=\"250\" y=\"122\" width=\"220\" height=\"110\" fill=\"none\"";
+        let edge = "<rect x=\"250\" y=\"120\" width=\"220\" height=\"110\" fill=\"none\"";
         assert!(figure.svg().contains(edge), "{}", figure.svg());
         assert!(figure.svg().contains("cat 0.88"));
     }

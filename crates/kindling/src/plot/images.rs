@@ -3,15 +3,20 @@
 use candle_core::Tensor;
 
 use super::{
-    canvas::{Align, Canvas, Paint, Type},
     figure::Figure,
     frame::bounds,
-    png::Picture,
-    points::values,
-    style::{INK, TICK_SIZE, TITLE_SIZE, WIDTH},
-    text,
+    picture_grid::{Grid, Shown, failed},
+    pixels::Pixels,
 };
-use crate::{Error, Result};
+use crate::Result;
+
+/// Many small pictures.
+const GRID: Grid = Grid {
+    most_columns: 64,
+    usual_columns: 8,
+    most: 400,
+    widest: 112.0,
+};
 
 /// A grid of pictures, each with a label below it.
 ///
@@ -26,15 +31,6 @@ pub struct Images {
     range: Option<(f64, f64)>,
     pictures: Vec<(Pixels, String)>,
     problem: Option<String>,
-}
-
-#[derive(Debug, Clone)]
-pub(super) struct Pixels {
-    channels: usize,
-    pub(super) height: usize,
-    pub(super) width: usize,
-    /// Row by row; the channels of a pixel side by side.
-    values: Vec<f64>,
 }
 
 impl Images {
@@ -93,87 +89,23 @@ impl Images {
 
     /// Draws the figure.
     pub fn draw(&self) -> Result<Figure> {
-        let fail =
-            |problem: String| Err(Error::Plot(format!("images {:?}: {problem}", self.title)));
         if let Some(problem) = &self.problem {
-            return fail(problem.clone());
+            return Err(failed(&self.title, problem));
         }
-        let count = self.pictures.len();
-        if count == 0 {
-            return fail("no data; add pictures with .image(&tensor, label)".to_owned());
-        }
-        let columns = self.columns.unwrap_or_else(|| count.min(8));
-        if !(1..=64).contains(&columns) || count > 400 {
-            return fail(format!(
-                "expected 1 to 64 columns and at most 400 pictures, found {columns} columns and {count} pictures"
-            ));
-        }
-        let (black, white) = match self.range {
+        let range = match self.range {
             Some((black, white)) if black.is_finite() && white.is_finite() && black < white => {
                 (black, white)
             }
             Some((black, white)) => {
-                return fail(format!(
-                    "range: expected black < white, found {black} and {white}"
-                ));
+                let problem = format!("range: expected black < white, found {black} and {white}");
+                return Err(failed(&self.title, problem));
             }
             None => self.found_range(),
         };
-        let gap = if columns > 16 { 4.0 } else { 10.0 };
-        let size = ((WIDTH - gap * (columns as f64 + 1.0)) / columns as f64).min(112.0);
-        let lines = self
-            .pictures
-            .iter()
-            .map(|(_, label)| label.lines().count())
-            .max()
-            .unwrap_or(0);
-        let tallest = self
-            .pictures
-            .iter()
-            .map(|(pixels, _)| size * pixels.height as f64 / pixels.width as f64)
-            .fold(0.0, f64::max);
-        let step = (size + gap, tallest + 17.0 * lines as f64 + gap);
-        let top = if self.title.is_empty() { gap } else { 40.0 };
-        let rows = count.div_ceil(columns);
-        let used = step.0 * columns.min(count) as f64 - gap;
-        let left = ((WIDTH - used) / 2.0).max(0.0);
-        let mut canvas = Canvas::new(WIDTH, top + step.1 * rows as f64);
-        canvas.text(
-            (left, 24.0),
-            &self.title,
-            Type {
-                bold: true,
-                ..Type::new(TITLE_SIZE, Align::Start)
-            },
-        );
-        for (index, (pixels, label)) in self.pictures.iter().enumerate() {
-            let corner = (
-                left + step.0 * (index % columns) as f64,
-                top + step.1 * (index / columns) as f64,
-            );
-            let high = size * pixels.height as f64 / pixels.width as f64;
-            let picture = pixels.picture(black, white).data_uri();
-            let picture = picture
-                .map_err(|error| Error::Plot(format!("images {:?}: {error}", self.title)))?;
-            canvas.picture(corner, (size, high), &picture);
-            canvas.rectangle(
-                corner,
-                (size, high),
-                0.0,
-                None,
-                Some((Paint(INK, 0.5), 1.0)),
-            );
-            for (line, words) in label.lines().enumerate() {
-                let words = shortened(words, size + gap - 2.0);
-                let below = corner.1 + high + 15.0 + 16.0 * line as f64;
-                canvas.text(
-                    (corner.0 + size / 2.0, below),
-                    &words,
-                    Type::new(TICK_SIZE, Align::Middle),
-                );
-            }
-        }
-        Ok(canvas.finish(&self.title))
+        let pictures = self.pictures.iter();
+        let pictures = pictures.map(|(pixels, caption)| Shown { pixels, caption });
+        let pictures: Vec<Shown> = pictures.collect();
+        GRID.draw(&self.title, self.columns, &pictures, range, |_, _, _| {})
     }
 
     fn fail(&mut self, problem: String) {
@@ -193,74 +125,4 @@ impl Images {
             _ => (low - 0.5, high + 0.5),
         }
     }
-}
-
-impl Pixels {
-    pub(super) fn new(tensor: &Tensor) -> std::result::Result<Self, String> {
-        let (channels, height, width, channels_last) = match *tensor.dims() {
-            [height, width] => (1, height, width, true),
-            [height, width, channels @ (1 | 3)] => (channels, height, width, true),
-            [channels @ (1 | 3), height, width] => (channels, height, width, false),
-            ref dims => {
-                return Err(format!(
-                    "expected a tensor (height, width) or (height, width, 3), found shape {dims:?}"
-                ));
-            }
-        };
-        if height == 0 || width == 0 || height > 1_024 || width > 1_024 {
-            return Err(format!(
-                "expected 1 to 1024 pixels each way, found {height} × {width}"
-            ));
-        }
-        let mut numbers = values(tensor)?;
-        let size = height * width;
-        if !channels_last {
-            let pixels = (0..size).flat_map(|pixel| (0..channels).map(move |c| c * size + pixel));
-            numbers = pixels.map(|place| numbers[place]).collect();
-        }
-        if let Some(place) = numbers.iter().position(|value| !value.is_finite()) {
-            let pixel = place / channels;
-            return Err(format!(
-                "the pixel in row {}, column {} is {}, expected a finite number",
-                pixel / width,
-                pixel % width,
-                numbers[place]
-            ));
-        }
-        Ok(Self {
-            channels,
-            height,
-            width,
-            values: numbers,
-        })
-    }
-
-    pub(super) fn picture(&self, black: f64, white: f64) -> Picture {
-        let shade = |value: &f64| {
-            ((value - black) / (white - black) * 255.0)
-                .round()
-                .clamp(0.0, 255.0) as u8
-        };
-        Picture {
-            width: self.width,
-            height: self.height,
-            channels: self.channels,
-            pixels: self.values.iter().map(shade).collect(),
-        }
-    }
-}
-
-/// The text, cut with an ellipsis where it is wider than `room`.
-pub(super) fn shortened(words: &str, room: f64) -> String {
-    if text::width(words, TICK_SIZE) <= room {
-        return words.to_owned();
-    }
-    let mut kept = String::new();
-    for character in words.chars() {
-        if text::width(&kept, TICK_SIZE) + TICK_SIZE * 2.0 > room {
-            break;
-        }
-        kept.push(character);
-    }
-    kept + "…"
 }

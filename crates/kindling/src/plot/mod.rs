@@ -32,6 +32,8 @@ mod layout;
 mod lines;
 mod marching;
 mod path;
+mod picture_grid;
+mod pixels;
 mod png;
 mod points;
 mod scatter;
