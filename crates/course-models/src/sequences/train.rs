@@ -168,6 +168,7 @@ impl<T: Task> Run<'_, T> {
             .setting("model", recipe.name)
             .setting("batch_size", recipe.batch_size)
             .setting("data", &pairs.name)
+            .setting("label_smoothing", smoothing)
             .stop_when(move || stop.load(Ordering::Relaxed));
         if let Some(epochs) = recipe.patience {
             run = run.patience(epochs);
