@@ -2,7 +2,9 @@
 
 mod cnn;
 mod copy_transformer;
+mod detections;
 mod detector;
+mod feature_pyramid;
 mod mirrored;
 mod mlp;
 mod norm_cnn;
@@ -17,6 +19,7 @@ pub use crate::nn::Dense;
 pub use cnn::{Cnn, CnnConfig};
 pub use copy_transformer::{CopyTransformer, CopyTransformerConfig, Copying};
 pub use detector::{Detector, DetectorConfig, DetectorLoss};
+pub use feature_pyramid::{FeaturePyramid, FeaturePyramidConfig};
 pub use mirrored::Mirrored;
 pub use mlp::{Mlp, MlpConfig};
 pub use norm_cnn::{NormCnn, NormCnnConfig};
