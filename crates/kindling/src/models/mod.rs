@@ -11,6 +11,7 @@ mod norm_cnn;
 mod resnet;
 mod seq2seq;
 mod transformer;
+mod two_stage;
 mod word2vec;
 
 use candle_core::{Tensor, Var};
@@ -26,6 +27,9 @@ pub use norm_cnn::{NormCnn, NormCnnConfig};
 pub use resnet::{ResNet, ResNetConfig};
 pub use seq2seq::{DecoderOutput, Encoded, Seq2Seq, Seq2SeqConfig};
 pub use transformer::{Decoding, Transformer, TransformerConfig};
+pub use two_stage::{
+    TwoStageDetector, TwoStageDetectorConfig, TwoStageDetectorLoss, TwoStageLosses,
+};
 pub use word2vec::{Algorithm, Word2Vec, Word2VecConfig};
 
 use crate::{Error, Result, data::Random};
