@@ -73,7 +73,7 @@ fn generate() -> Result<(), Box<dyn std::error::Error>> {
 /// Whether the crate that the page asks for is compiled here.
 fn has_crates(page: &Page) -> bool {
     match page.front.crates.as_deref() {
-        None => true,
+        None | Some("kindling-detection") => true,
         Some(name) => name == "kindling-tables" && env::var_os("CARGO_FEATURE_TABLES").is_some(),
     }
 }

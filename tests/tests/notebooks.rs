@@ -13,7 +13,7 @@ for path in sys.argv[1:]:
     start = time.time()
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
-    assert notebook.metadata.kernelspec.name in ("kindling", "kindling-tables"), path
+    assert notebook.metadata.kernelspec.name in ("kindling", "kindling-detection", "kindling-tables"), path
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = []
@@ -35,6 +35,7 @@ fn nbclient_runs_a_lesson_on_each_kernel() -> Result<()> {
     run(&[
         lesson("forward-propagation"),
         lesson("image-classification"),
+        lesson("boxes"),
     ])
 }
 

@@ -91,8 +91,9 @@ impl Lab {
             .arg("--LabApp.default_url=/lab/tree/notebooks")
             .arg("--MappingKernelManager.default_kernel_name=kindling")
             .arg("--KernelSpecManager.ensure_native_kernel=False")
-            // Named once for each: the kernel of most pages, and the one of pages that use tables.
+            // Named once for each: the kernel of most pages, and those of pages that use annotated photographs or tables.
             .arg("--KernelSpecManager.allowed_kernelspecs=kindling")
+            .arg("--KernelSpecManager.allowed_kernelspecs=kindling-detection")
             .arg("--KernelSpecManager.allowed_kernelspecs=kindling-tables")
             // A kernel that loads for the first time on a slow disk takes longer than Jupyter's minute.
             .arg("--MappingKernelManager.kernel_info_timeout=180")

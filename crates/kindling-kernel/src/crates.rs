@@ -8,13 +8,15 @@ pub enum Crates {
     /// Candle and the course's crate.
     #[default]
     Course,
+    /// And `kindling-detection`, which reads annotated photographs.
+    Detection,
     /// And `kindling-tables`, with Polars and Linfa.
     Tables,
 }
 
 impl Crates {
     /// The kernels that there are.
-    pub const ALL: [Self; 2] = [Self::Course, Self::Tables];
+    pub const ALL: [Self; 3] = [Self::Course, Self::Detection, Self::Tables];
 
     /// What `extra`, the crate that a page asks for, needs; `None` when there is no such kernel.
     pub fn with(extra: Option<&str>) -> Option<Self> {
@@ -25,6 +27,7 @@ impl Crates {
     pub fn extra(self) -> Option<&'static str> {
         match self {
             Self::Course => None,
+            Self::Detection => Some("kindling-detection"),
             Self::Tables => Some("kindling-tables"),
         }
     }
@@ -55,7 +58,7 @@ impl Crates {
     /// Polars at the level of the others takes twice as long, and a lesson's tables have some hundred rows.
     pub(crate) fn profile(self) -> String {
         let large: &[&str] = match self {
-            Self::Course => &[],
+            Self::Course | Self::Detection => &[],
             Self::Tables => &[
                 "polars-arrow",
                 "polars-compute",
@@ -88,6 +91,8 @@ mod tests {
     fn a_page_finds_its_kernel() {
         assert_eq!(Crates::with(None), Some(Crates::Course));
         assert_eq!(Crates::with(Some("kindling-tables")), Some(Crates::Tables));
+        let detection = Crates::with(Some("kindling-detection"));
+        assert_eq!(detection, Some(Crates::Detection));
         assert_eq!(Crates::with(Some("serde")), None);
         assert_eq!(Crates::Tables.names().last(), Some("kindling-tables"));
         assert_ne!(Crates::Tables.suffix(), Crates::Course.suffix());

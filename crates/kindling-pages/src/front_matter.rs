@@ -35,7 +35,7 @@ pub struct FrontMatter {
 const KEYS: &str = "minutes, memory, download, device, crates, status";
 
 /// The crates that a page has to ask for, because all that they need is compiled and read for it alone.
-pub const EXTRA_CRATES: [&str; 1] = ["kindling-tables"];
+pub const EXTRA_CRATES: [&str; 2] = ["kindling-detection", "kindling-tables"];
 
 impl FrontMatter {
     /// Reads the block at the top of `source`; `path` is named in errors.
@@ -132,7 +132,7 @@ mod tests {
     fn another_crate_is_an_error_with_page_and_line() {
         for wrong in ["serde", "", "kindling-tables, serde"] {
             let error = parse(&format!("crates: {wrong}")).unwrap_err();
-            let wanted = format!("expected `kindling-tables`, found `{wrong}`");
+            let wanted = format!("expected `kindling-detection` or `kindling-tables`, found `{wrong}`");
             assert!(
                 error.starts_with("book/src/a.md:3: `crates` names") && error.ends_with(&wanted),
                 "{error}"

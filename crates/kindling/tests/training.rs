@@ -1,13 +1,19 @@
 //! A training run that is interrupted and resumed ends with the same bits as one that is not.
 #![allow(clippy::unwrap_used)]
 
-use std::{cell::Cell, fs, path::Path, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    fs,
+    path::Path,
+    rc::Rc,
+};
 
 use candle_core::{Tensor, Var};
 use kindling::{
     Error, Result,
     data::{BatchIterator, Batches, Examples, Loader, Mnist, Random},
     models::{Mlp, MlpConfig, Model},
+    ops::cross_entropy,
     optim::{Adam, Schedule, Sgd},
     train::{Every, History, Training, evaluate, load_weights, read_details, save_weights},
 };
@@ -333,6 +339,37 @@ fn a_loss_of_ones_own_measures_what_it_is_told() {
         ),
         (0.0, 0.0)
     );
+}
+
+#[test]
+fn a_sampled_loss_has_another_chance_in_each_step_and_always_one_in_validation() {
+    let drawn = || {
+        let (loader, validation) = digits();
+        let model = Noisy::new();
+        let draws = Rc::new(RefCell::new(Vec::new()));
+        let record = Rc::clone(&draws);
+        let loss = move |outputs: &Tensor, targets: &Tensor, random: &mut Random| {
+            record.borrow_mut().push(random.next_u64());
+            cross_entropy(outputs, targets, 0.0)
+        };
+        training(&model)
+            .sampled_loss(loss)
+            .fit(&model, &loader, &validation)
+            .unwrap();
+        draws.take()
+    };
+    let draws = drawn();
+    assert_eq!(draws, drawn());
+    let (mut in_steps, mut in_validation) = (Vec::new(), Vec::new());
+    for epoch in draws.chunks(11) {
+        in_steps.extend_from_slice(&epoch[..10]);
+        in_validation.push(epoch[10]);
+    }
+    assert_eq!(in_validation.len(), 4);
+    assert!(in_validation.iter().all(|draw| *draw == in_validation[0]));
+    in_steps.sort_unstable();
+    in_steps.dedup();
+    assert_eq!(in_steps.len(), 40);
 }
 
 #[test]

@@ -64,7 +64,7 @@ pub(crate) fn intersection(one: [f32; 4], other: [f32; 4]) -> f32 {
 }
 
 /// Intersection over union; 0 where there is no area at all.
-pub(super) fn overlap(one: [f32; 4], other: [f32; 4]) -> f32 {
+pub(crate) fn overlap(one: [f32; 4], other: [f32; 4]) -> f32 {
     let common = intersection(one, other);
     let union = area(one) + area(other) - common;
     if union > 0.0 { common / union } else { 0.0 }

@@ -34,7 +34,7 @@ pub use points::points;
 pub use pyramid::{Level, pyramid_levels};
 pub use soft_nms::{Decay, soft_nms};
 
-pub(crate) use corners::{area, intersection, rows};
+pub(crate) use corners::{area, intersection, overlap, rows};
 
 #[cfg(test)]
 mod tests;

@@ -5,8 +5,7 @@ use candle_core::Tensor;
 use super::corners::{area, rows};
 use crate::{Error, Result};
 
-/// A box of this side belongs to level [`USUAL_LEVEL`], as a whole picture of ImageNet does.
-const USUAL_SIDE: f32 = 224.0;
+/// The level that a box of the usual side belongs to.
 const USUAL_LEVEL: f32 = 4.0;
 
 /// One feature map over a picture.
@@ -44,23 +43,34 @@ impl Level {
 
 /// For each of the boxes `(boxes, 4)` the level of a feature pyramid that it is cut from, `lowest` to `highest`, where level k has the stride 2ᵏ.
 ///
-/// `⌊4 + log₂(√area / 224)⌋`, kept between the two (Lin et al., 2017, "Feature Pyramid Networks", equation 1).
+/// `⌊4 + log₂(√area / usual_side)⌋`, kept between the two (Lin et al., 2017, "Feature Pyramid Networks", equation 1). There `usual_side` is 224, the side of
+/// a picture of ImageNet; a box of that side is then 14 cells wide. Small pictures need a smaller one, or all boxes would be on the finest level.
 ///
 /// ```
 /// use candle_core::{Device, Tensor};
 /// let boxes = Tensor::new(&[[0_f32, 0.0, 224.0, 224.0], [0.0, 0.0, 60.0, 40.0]], &Device::Cpu)?; // (2, 4)
-/// assert_eq!(kindling::boxes::pyramid_levels(&boxes, 2, 5)?, [4, 2]);
+/// assert_eq!(kindling::boxes::pyramid_levels(&boxes, 2, 5, 224.0)?, [4, 2]);
 /// # Ok::<(), kindling::Error>(())
 /// ```
-pub fn pyramid_levels(boxes: &Tensor, lowest: usize, highest: usize) -> Result<Vec<usize>> {
+pub fn pyramid_levels(
+    boxes: &Tensor,
+    lowest: usize,
+    highest: usize,
+    usual_side: f64,
+) -> Result<Vec<usize>> {
     if lowest > highest {
         return Err(Error::Argument(format!(
             "levels: expected lowest <= highest, found {lowest} and {highest}"
         )));
     }
+    if !(usual_side.is_finite() && usual_side > 0.0) {
+        return Err(Error::Argument(format!(
+            "usual_side: expected a number of pixels above 0, found {usual_side}"
+        )));
+    }
     let level = |corners| {
-        // A little more, so that rounding does not put a box of exactly 112 pixels one level too low.
-        let level = USUAL_LEVEL + (area(corners).sqrt() / USUAL_SIDE).log2() + 1e-6;
+        // A little more, so that rounding does not put a box of exactly half the usual side one level too low.
+        let level = USUAL_LEVEL + (area(corners).sqrt() / usual_side as f32).log2() + 1e-6;
         (level.floor().max(0.0) as usize).clamp(lowest, highest)
     };
     Ok(rows(boxes, "boxes")?.into_iter().map(level).collect())

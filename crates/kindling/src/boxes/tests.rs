@@ -72,7 +72,7 @@ fn boxes_without_area_overlap_nothing() {
     let loss = giou_loss(&flat, &flat).unwrap().to_vec1::<f32>().unwrap();
     assert!(loss.iter().all(|loss| loss.is_finite()), "{loss:?}");
     assert_eq!(large_enough(&flat, 1.0).unwrap(), [0_usize; 0]);
-    assert!(pyramid_levels(&flat, 2, 5).unwrap() == [2; 4]);
+    assert!(pyramid_levels(&flat, 2, 5, 224.0).unwrap() == [2; 4]);
     let coder = BoxCoder::default();
     let error = coder.encode(&flat, &flat).unwrap_err().to_string();
     assert!(error.contains("in row 0"), "{error}");
@@ -197,7 +197,7 @@ fn nothing_gives_nothing() {
             .is_empty()
     );
     assert!(large_enough(&none(), 1.0).unwrap().is_empty());
-    assert!(pyramid_levels(&none(), 2, 5).unwrap().is_empty());
+    assert!(pyramid_levels(&none(), 2, 5, 224.0).unwrap().is_empty());
     let coder = BoxCoder::default();
     assert_eq!(coder.encode(&none(), &none()).unwrap().dims(), [0, 4]);
     assert_eq!(coder.decode(&none(), &none()).unwrap().dims(), [0, 4]);
@@ -238,7 +238,9 @@ fn what_is_no_number_and_what_has_no_such_shape_is_an_error() {
     assert!(soft_nms(&two, &good, decay, f64::NAN).is_err());
     assert!(giou_loss(&two, &some(3, 1)).is_err());
     assert!(large_enough(&two, f64::NAN).is_err());
-    assert!(pyramid_levels(&two, 5, 2).is_err());
+    assert!(pyramid_levels(&two, 5, 2, 224.0).is_err());
+    assert!(pyramid_levels(&two, 2, 5, 0.0).is_err());
+    assert!(pyramid_levels(&two, 2, 5, f64::NAN).is_err());
     let level = Level::of_picture(20, 33, 8).unwrap();
     assert_eq!((level.rows, level.columns, level.cells()), (3, 5, 15));
     assert!(Level::of_picture(20, 33, 0).is_err());

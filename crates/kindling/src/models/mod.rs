@@ -2,13 +2,16 @@
 
 mod cnn;
 mod copy_transformer;
+mod detections;
 mod detector;
+mod feature_pyramid;
 mod mirrored;
 mod mlp;
 mod norm_cnn;
 mod resnet;
 mod seq2seq;
 mod transformer;
+mod two_stage;
 mod word2vec;
 
 use candle_core::{Tensor, Var};
@@ -17,12 +20,16 @@ pub use crate::nn::Dense;
 pub use cnn::{Cnn, CnnConfig};
 pub use copy_transformer::{CopyTransformer, CopyTransformerConfig, Copying};
 pub use detector::{Detector, DetectorConfig, DetectorLoss};
+pub use feature_pyramid::{FeaturePyramid, FeaturePyramidConfig};
 pub use mirrored::Mirrored;
 pub use mlp::{Mlp, MlpConfig};
 pub use norm_cnn::{NormCnn, NormCnnConfig};
 pub use resnet::{ResNet, ResNetConfig};
 pub use seq2seq::{DecoderOutput, Encoded, Seq2Seq, Seq2SeqConfig};
 pub use transformer::{Decoding, Transformer, TransformerConfig};
+pub use two_stage::{
+    TwoStageDetector, TwoStageDetectorConfig, TwoStageDetectorLoss, TwoStageLosses,
+};
 pub use word2vec::{Algorithm, Word2Vec, Word2VecConfig};
 
 use crate::{Error, Result, data::Random};

@@ -29,7 +29,7 @@ const LABEL: f64 = 16.0;
 /// Pictures side by side, each with labelled boxes over it and a caption below.
 ///
 /// A picture is a tensor `(height, width)` or `(height, width, 3)`, 0 for black and 1 for white. A box has the colour of its class; what a person marked has a thin
-/// edge, what a model found a thick one and its score.
+/// edge, what a model found a thick one and its score. An object whose class has the empty name gets a box without words.
 ///
 /// ```
 /// use kindling::{data::detection::Scenes, plot::BoxedImages};
@@ -179,7 +179,8 @@ impl Boxed {
             canvas.rectangle((*x1, *y1), size, 0.0, None, edge);
         }
         // Names come last, so that no edge goes through them.
-        for (labelled, [x1, y1, ..]) in &placed {
+        let named = placed.iter();
+        for (labelled, [x1, y1, ..]) in named.filter(|(labelled, _)| !labelled.label.is_empty()) {
             let ground = color(labelled.class);
             let wide = text::width(&labelled.label, TICK_SIZE) + 6.0;
             let x = x1.min(corner.0 + size.0 - wide).max(corner.0);
@@ -227,6 +228,21 @@ mod tests {
         let edge = "<rect x=\"250\" y=\"120\" width=\"220\" height=\"110\" fill=\"none\"";
         assert!(figure.svg().contains(edge), "{}", figure.svg());
         assert!(figure.svg().contains("cat 0.88"));
+    }
+
+    #[test]
+    fn an_empty_name_is_a_box_without_words() {
+        let object = [Object::new([5.0, 5.0, 15.0, 10.0], 0)];
+        let svg = |name: &str| {
+            let figure = BoxedImages::new("").image(&picture(), "");
+            let figure = figure.objects(&object, &[name.to_owned()]).draw();
+            figure.unwrap().svg().to_owned()
+        };
+        assert_eq!(
+            svg("").matches("<rect").count() + 1,
+            svg("cat").matches("<rect").count()
+        );
+        assert!(!svg("").contains("<text"));
     }
 
     #[test]

@@ -171,7 +171,10 @@ impl<'a> Run<'a> {
         random: &mut Random,
     ) -> Result<(Tensor, Tensor)> {
         let logits = self.model.forward_training(images, random)?; // (batch, classes)
-        let loss = self.training.objective.training_loss(&logits, labels)?; // ()
+        let loss = self
+            .training
+            .objective
+            .training_loss(&logits, labels, random)?; // ()
         let mut gradients = loss.backward()?;
         self.clip(&mut gradients, &loss)?;
         self.training.optimizer.step(&gradients)?;

@@ -4,14 +4,20 @@ use std::fmt;
 
 use candle_core::{D, DType, Tensor};
 
-use crate::{Error, Result, ops::cross_entropy};
+use crate::{Error, Result, data::Random, ops::cross_entropy};
 
 /// From outputs and targets to a tensor.
 pub(super) type Measure = Box<dyn Fn(&Tensor, &Tensor) -> Result<Tensor>>;
 
+/// From outputs and targets to a loss, by chance where it looks only at a sample.
+pub(super) type Loss = Box<dyn Fn(&Tensor, &Tensor, &mut Random) -> Result<Tensor>>;
+
+/// The chance of all losses on a validation set: the same in each epoch, so that they can be compared.
+const VALIDATION_SEED: u64 = 0;
+
 /// The loss, and which answers are right where answers can be right.
 pub(super) struct Objective {
-    loss: Option<Measure>,
+    loss: Option<Loss>,
     right: Option<Measure>,
     pub(super) label_smoothing: f64,
 }
@@ -27,7 +33,7 @@ impl Objective {
     }
 
     /// A loss of one's own; whether an output is right is then not known.
-    pub(super) fn custom(loss: Measure) -> Self {
+    pub(super) fn custom(loss: Loss) -> Self {
         Self {
             loss: Some(loss),
             right: None,
@@ -40,9 +46,14 @@ impl Objective {
     }
 
     /// The loss to differentiate, `()`.
-    pub(super) fn training_loss(&self, outputs: &Tensor, targets: &Tensor) -> Result<Tensor> {
+    pub(super) fn training_loss(
+        &self,
+        outputs: &Tensor,
+        targets: &Tensor,
+        random: &mut Random,
+    ) -> Result<Tensor> {
         match &self.loss {
-            Some(loss) => loss(outputs, targets),
+            Some(loss) => loss(outputs, targets, random),
             None => cross_entropy(outputs, targets, self.label_smoothing),
         }
     }
@@ -50,7 +61,7 @@ impl Objective {
     /// The loss to report on a validation set, `()`: smooth labels would hide how sure the model is.
     pub(super) fn validation_loss(&self, outputs: &Tensor, targets: &Tensor) -> Result<Tensor> {
         match &self.loss {
-            Some(loss) => loss(outputs, targets),
+            Some(loss) => loss(outputs, targets, &mut Random::new(VALIDATION_SEED)),
             None => cross_entropy(outputs, targets, 0.0),
         }
     }

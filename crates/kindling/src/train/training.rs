@@ -10,6 +10,7 @@ use candle_core::Tensor;
 use super::objective::Objective;
 use crate::{
     Error, Result,
+    data::Random,
     optim::{Optimizer, Schedule},
 };
 
@@ -129,7 +130,16 @@ impl Training {
 
     /// Another loss: from outputs and targets to `()`. Accuracies are not measured then, unless [`Self::right`] says how.
     #[must_use]
-    pub fn loss(mut self, loss: impl Fn(&Tensor, &Tensor) -> Result<Tensor> + 'static) -> Self {
+    pub fn loss(self, loss: impl Fn(&Tensor, &Tensor) -> Result<Tensor> + 'static) -> Self {
+        self.sampled_loss(move |outputs, targets, _| loss(outputs, targets))
+    }
+
+    /// [`Self::loss`] for a loss that looks only at a random sample of the outputs; it is given what is left of this step's chance.
+    #[must_use]
+    pub fn sampled_loss(
+        mut self,
+        loss: impl Fn(&Tensor, &Tensor, &mut Random) -> Result<Tensor> + 'static,
+    ) -> Self {
         self.objective = Objective::custom(Box::new(loss));
         self
     }

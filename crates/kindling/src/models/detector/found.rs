@@ -1,24 +1,23 @@
 //! From the output of a detector to boxes.
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 
 use super::{
     Detector,
     assign::{Cell, cells},
 };
 use crate::{
-    Error, Result,
-    boxes::{Detection, batched_nms},
-    models::Model,
+    Result,
+    boxes::Detection,
+    models::{
+        Model,
+        detections::{candidates, detections},
+    },
     ops::select_rows,
 };
 
 /// The largest logarithm of a distance in strides: beyond it a bad prediction would overflow.
 const LARGEST: f64 = 5.0;
-
-/// So many of the surest boxes of a picture are looked at, and so many of them are kept.
-const LOOKED_AT: usize = 1_000;
-const KEPT: usize = 100;
 
 impl Detector {
     /// What is in each of the images `(batch, height, width, 3)`, surest first.
@@ -31,13 +30,8 @@ impl Detector {
         threshold: f64,
         overlap: f64,
     ) -> Result<Vec<Vec<Detection>>> {
-        if !(0.0..=1.0).contains(&threshold) {
-            return Err(Error::Argument(format!(
-                "threshold: expected a number from 0 to 1, found {threshold}"
-            )));
-        }
         let outputs = self.forward(images)?.detach(); // (batch, cells, classes + 5)
-        let cells = cells(&self.levels);
+        let cells = cells(self.pyramid.levels());
         (0..outputs.dim(0)?)
             .map(|picture| self.read(&outputs.get(picture)?, &cells, threshold, overlap))
             .collect()
@@ -54,45 +48,16 @@ impl Detector {
         let classes = self.config.classes;
         let sure = candle_nn::ops::sigmoid(&output.narrow(1, 0, classes)?)?;
         let central = candle_nn::ops::sigmoid(&output.narrow(1, classes + 4, 1)?)?;
-        let scores = sure.broadcast_mul(&central)?.sqrt()?.to_vec2::<f32>()?;
-        let mut found: Vec<(usize, usize, f32)> = Vec::new(); // cell, class, score
-        for (cell, scores) in scores.iter().enumerate() {
-            for (class, &score) in scores.iter().enumerate() {
-                if score.is_nan() {
-                    return Err(Error::Argument(
-                        "detector: a score is NaN; training has gone wrong, or a picture has no numbers".to_owned(),
-                    ));
-                }
-                if f64::from(score) > threshold {
-                    found.push((cell, class, score));
-                }
-            }
-        }
-        found.sort_by(|one, other| other.2.total_cmp(&one.2));
-        found.truncate(LOOKED_AT);
+        let scores = sure.broadcast_mul(&central)?.sqrt()?; // (cells, classes)
+        let found = candidates(&scores, threshold)?;
         if found.is_empty() {
             return Ok(Vec::new());
         }
-        let places: Vec<usize> = found.iter().map(|(cell, ..)| *cell).collect();
+        let places: Vec<usize> = found.iter().map(|candidate| candidate.row).collect();
         let chosen: Vec<Cell> = places.iter().map(|&cell| cells[cell]).collect();
         let distances = select_rows(&output.narrow(1, classes, 4)?.contiguous()?, &places)?;
-        let (height, width) = self.config.image;
-        let boxes = crate::boxes::clip(&corners(&distances, &chosen)?, height, width)?;
-        let scores: Vec<f32> = found.iter().map(|(.., score)| *score).collect();
-        let numbers: Vec<u32> = found.iter().map(|(_, class, _)| *class as u32).collect();
-        let kept = batched_nms(
-            &boxes,
-            &Tensor::new(scores, &Device::Cpu)?,
-            &Tensor::new(numbers, &Device::Cpu)?,
-            overlap,
-        )?;
-        let boxes = crate::boxes::rows(&boxes, "boxes")?;
-        let detection = |&place: &usize| Detection {
-            corners: boxes[place],
-            class: found[place].1,
-            score: found[place].2,
-        };
-        Ok(kept.iter().take(KEPT).map(detection).collect())
+        let boxes = corners(&distances, &chosen)?;
+        detections(&found, &boxes, self.config.pyramid.image, overlap)
     }
 }
 

@@ -19,9 +19,11 @@ use crate::{
 
 fn small() -> DetectorConfig {
     DetectorConfig {
-        image: (64, 64),
-        stages: vec![8, 16, 24, 32],
-        pyramid: 24,
+        pyramid: FeaturePyramidConfig {
+            image: (64, 64),
+            stages: vec![8, 16, 24, 32],
+            channels: 24,
+        },
         head: 1,
         classes: 5,
     }
@@ -142,16 +144,17 @@ fn scenes_are_learned() {
 #[test]
 fn what_does_not_fit_is_named() {
     let wrong = |config: DetectorConfig| Detector::new(&config, 0).unwrap_err().to_string();
-    let odd = DetectorConfig {
-        image: (60, 64),
-        ..small()
-    };
+    let mut odd = small();
+    odd.pyramid.image = (60, 64);
     assert!(wrong(odd).contains("multiples"));
-    let short = DetectorConfig {
-        stages: vec![8, 8],
+    let mut short = small();
+    short.pyramid.stages = vec![8, 8];
+    assert!(wrong(short).contains("3 stages"));
+    let nothing = DetectorConfig {
+        classes: 0,
         ..small()
     };
-    assert!(wrong(short).contains("3 stages"));
+    assert!(wrong(nothing).contains("classes"));
     let model = Detector::new(&small(), 0).unwrap();
     let images = Random::new(2).uniform((1, 64, 64, 3), 0.0, 1.0).unwrap();
     assert!(model.detect(&images, f64::NAN, 0.5).is_err());

@@ -1,0 +1,224 @@
+//! What both stages should have said, compared with what they said.
+
+use candle_core::{DType, Tensor};
+
+use super::{
+    FirstStage, TwoStageDetector,
+    assign::{ANCHORS, REGIONS},
+    found::REGION_WEIGHTS,
+    sampling::{Positives, Sample, tensor},
+};
+use crate::{
+    Error, Result,
+    boxes::{BoxCoder, Object, Role, area, rows},
+    data::{Random, detection::objects_of},
+    ops::{cross_entropy, focal_loss, smooth_l1},
+};
+
+/// How many boxes of a picture are drawn, and how many of them may lie on objects, at most.
+const SAMPLED_ANCHORS: (usize, f64) = (256, 0.5); // Ren et al., 2015, section 3.1.3
+const SAMPLED_REGIONS: (usize, f64) = (64, 0.25); // Girshick, 2015, section 2.3
+
+/// Where the loss of a delta turns from square to straight.
+const BETA: f64 = 1.0 / 9.0;
+
+// ANCHOR: loss
+/// The loss of a [`TwoStageDetector`], for [`Training::sampled_loss`](crate::train::Training::sampled_loss).
+///
+/// Each stage has a cross-entropy for what a box shows and a [`smooth_l1`] for where its edges are (Ren et al., 2015, equation 1; Girshick, 2015,
+/// equation 1), each over a random sample of boxes. Targets `(batch, objects, 6)` come from a [`DetectionLoader`](crate::data::detection::DetectionLoader).
+///
+/// ```
+/// use kindling::{data::detection::{DetectionLoader, Scenes}, models::{Model, TwoStageDetector, TwoStageDetectorConfig, TwoStageDetectorLoss}, optim::AdamW, train::Training};
+/// let scenes = Scenes::default().draw(8, 0)?;
+/// let loader = DetectionLoader::new(&scenes, 4, 1)?;
+/// let model = TwoStageDetector::new(&TwoStageDetectorConfig::default(), 0)?;
+/// let loss = TwoStageDetectorLoss::new(&model)?;
+/// let history = Training::new(Box::new(AdamW::new(model.parameters(), 0.001)?))
+///     .sampled_loss(move |outputs, targets, random| loss.forward(outputs, targets, random))
+///     .fit(&model, &loader, &loader)?;
+/// assert!(history.epochs[0].loss.is_finite());
+/// # Ok::<(), kindling::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct TwoStageDetectorLoss {
+    model: TwoStageDetector,
+    anchors: Vec<[f32; 4]>,
+}
+
+/// The four parts of the loss, each a scalar.
+#[derive(Debug, Clone)]
+pub struct TwoStageLosses {
+    /// Whether an anchor lies on something.
+    pub objectness: Tensor,
+    /// How anchors are moved.
+    pub anchors: Tensor,
+    /// What a region shows.
+    pub classes: Tensor,
+    /// How regions are moved.
+    pub regions: Tensor,
+}
+
+impl TwoStageLosses {
+    /// All together, a scalar.
+    pub fn sum(&self) -> Result<Tensor> {
+        let first = (&self.objectness + &self.anchors)?;
+        let second = (&self.classes + &self.regions)?;
+        Ok((first + second)?)
+    }
+}
+
+impl TwoStageDetectorLoss {
+    /// For this model, whose second stage it runs: its weights are shared, not copied.
+    pub fn new(model: &TwoStageDetector) -> Result<Self> {
+        Ok(Self {
+            model: model.clone(),
+            anchors: model.rpn.anchors()?,
+        })
+    }
+
+    /// The sum of the four parts, a scalar, from the model's outputs, targets `(batch, objects, 6)`, and the chance that draws the samples.
+    pub fn forward(
+        &self,
+        outputs: &Tensor,
+        targets: &Tensor,
+        random: &mut Random,
+    ) -> Result<Tensor> {
+        self.parts(outputs, targets, random)?.sum()
+    }
+
+    /// The four parts.
+    pub fn parts(
+        &self,
+        outputs: &Tensor,
+        targets: &Tensor,
+        random: &mut Random,
+    ) -> Result<TwoStageLosses> {
+        let pictures = objects_of(targets)?;
+        let first = self.model.split(outputs)?;
+        self.check(&pictures, first.objectness.dim(0)?)?;
+        let (objectness, anchors) = self.first_stage(&first, &pictures, random)?;
+        let (classes, regions) = self.second_stage(&first, &pictures, random)?;
+        Ok(TwoStageLosses {
+            objectness,
+            anchors,
+            classes,
+            regions,
+        })
+    }
+
+    fn first_stage(
+        &self,
+        first: &FirstStage,
+        pictures: &[Vec<Object>],
+        random: &mut Random,
+    ) -> Result<(Tensor, Tensor)> {
+        let mut sample = Sample::default();
+        for (picture, objects) in pictures.iter().enumerate() {
+            let matches = ANCHORS.matches(&self.anchors, objects);
+            sample.draw((picture, &self.anchors), &matches, SAMPLED_ANCHORS, random);
+        }
+        let anchors = self.anchors.len();
+        let places = sample.places.iter();
+        let rows: Vec<u32> = places
+            .map(|(picture, place)| (picture * anchors + place) as u32)
+            .collect();
+        let yes = sample
+            .objects
+            .iter()
+            .map(|object| f32::from(u8::from(object.is_some())));
+        let truth: Vec<f32> = yes.collect();
+        let positives = sample.positives();
+        let moved = positives.numbers.iter().map(|&number| rows[number]);
+        let deltas = pick(&first.deltas.flatten(0, 1)?, moved.collect())?;
+        let logits = pick(&first.objectness.flatten_all()?, rows)?;
+        let truth = Tensor::new(truth, logits.device())?;
+        let count = sample.len().max(1) as f64;
+        Ok((
+            (focal_loss(&logits, &truth, None, 0.0)?.sum_all()? / count)?,
+            box_loss(&deltas, &positives, &BoxCoder::default(), count)?,
+        ))
+    }
+
+    fn second_stage(
+        &self,
+        first: &FirstStage,
+        pictures: &[Vec<Object>],
+        random: &mut Random,
+    ) -> Result<(Tensor, Tensor)> {
+        let mut sample = Sample::default();
+        for (picture, objects) in pictures.iter().enumerate() {
+            let proposals = self.model.propose(first, picture)?;
+            let mut regions = rows(&proposals, "proposals")?;
+            // The truth is proposed too: else a first stage that knows nothing yet would show the second no objects.
+            let counted = objects.iter().filter(|object| object.role == Role::Counted);
+            let counted = counted.map(|object| object.corners);
+            regions.extend(counted.filter(|corners| area(*corners) > 0.0));
+            let matches = REGIONS.matches(&regions, objects);
+            sample.draw((picture, &regions), &matches, SAMPLED_REGIONS, random);
+        }
+        if sample.len() == 0 {
+            let none = Tensor::zeros((), DType::F32, first.objectness.device())?;
+            return Ok((none.clone(), none));
+        }
+        let images: Vec<usize> = sample.places.iter().map(|(picture, _)| *picture).collect();
+        let regions = tensor(&sample.boxes)?;
+        let (logits, deltas) = self.model.head.forward(&first.levels, &regions, &images)?;
+        let background = self.model.config.classes;
+        let labels = sample
+            .objects
+            .iter()
+            .map(|object| object.map_or(background, |object| object.class));
+        let labels: Vec<u32> = labels.map(|label| label as u32).collect();
+        let positives = sample.positives();
+        let pairs = positives.numbers.iter().zip(&positives.objects);
+        let of_class = pairs.map(|(number, object)| (number * background + object.class) as u32);
+        let deltas = pick(&deltas.reshape(((), 4))?, of_class.collect())?;
+        Ok((
+            cross_entropy(&logits, &Tensor::new(labels, logits.device())?, 0.0)?,
+            box_loss(
+                &deltas,
+                &positives,
+                &BoxCoder::new(REGION_WEIGHTS)?,
+                sample.len() as f64,
+            )?,
+        ))
+    }
+    // ANCHOR_END: loss
+
+    fn check(&self, pictures: &[Vec<Object>], batch: usize) -> Result<()> {
+        if pictures.len() != batch {
+            return Err(Error::Argument(format!(
+                "targets: expected those of {batch} pictures, found {}",
+                pictures.len()
+            )));
+        }
+        let classes = self.model.config.classes;
+        match pictures
+            .iter()
+            .flatten()
+            .find(|object| object.class >= classes)
+        {
+            None => Ok(()),
+            Some(object) => Err(Error::Argument(format!(
+                "targets: expected classes below {classes}, found {}",
+                object.class
+            ))),
+        }
+    }
+}
+
+/// The rows of a table, in this order; gradients go through.
+fn pick(table: &Tensor, rows: Vec<u32>) -> Result<Tensor> {
+    Ok(table.index_select(&Tensor::new(rows, table.device())?, 0)?)
+}
+
+/// How far the `deltas` `(boxes, 4)` of the boxes on objects are from what they should be, summed, over `count`.
+fn box_loss(deltas: &Tensor, on: &Positives, coder: &BoxCoder, count: f64) -> Result<Tensor> {
+    if on.boxes.is_empty() {
+        return Ok(Tensor::zeros((), DType::F32, deltas.device())?);
+    }
+    let corners: Vec<[f32; 4]> = on.objects.iter().map(|object| object.corners).collect();
+    let wanted = coder.encode(&tensor(&corners)?, &tensor(&on.boxes)?)?; // (boxes, 4)
+    Ok((smooth_l1(deltas, &wanted, BETA)?.sum_all()? / count)?)
+}

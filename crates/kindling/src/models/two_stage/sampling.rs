@@ -1,0 +1,82 @@
+//! A few boxes of a picture, drawn by chance so that the background does not drown the objects.
+
+use candle_core::{Device, Tensor};
+
+use super::assign::Match;
+use crate::{Result, boxes::Object, data::Random};
+
+/// Boxes of all pictures of a batch that a loss looks at.
+#[derive(Debug, Default)]
+pub(super) struct Sample {
+    /// The picture of each box, and its place among the picture's boxes.
+    pub(super) places: Vec<(usize, usize)>,
+    pub(super) boxes: Vec<[f32; 4]>,
+    /// What each should show; nothing is the background.
+    pub(super) objects: Vec<Option<Object>>,
+}
+
+// ANCHOR: sample
+impl Sample {
+    /// Draws `count` boxes of a picture, at most `share` of them on objects (Ren et al., 2015, section 3.1.3).
+    pub(super) fn draw(
+        &mut self,
+        (picture, boxes): (usize, &[[f32; 4]]),
+        matches: &[Match],
+        (count, share): (usize, f64),
+        random: &mut Random,
+    ) {
+        let (mut on_objects, mut background) = (Vec::new(), Vec::new());
+        for (place, found) in matches.iter().enumerate() {
+            match *found {
+                Match::Object(object) => on_objects.push((place, Some(object))),
+                Match::Nothing => background.push((place, None)),
+                Match::Anything => {}
+            }
+        }
+        random.shuffle(&mut on_objects);
+        random.shuffle(&mut background);
+        on_objects.truncate((count as f64 * share) as usize);
+        background.truncate(count - on_objects.len());
+        for (place, object) in on_objects.into_iter().chain(background) {
+            self.places.push((picture, place));
+            self.boxes.push(boxes[place]);
+            self.objects.push(object);
+        }
+    }
+    // ANCHOR_END: sample
+
+    pub(super) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// The boxes on objects: their numbers in the sample, themselves, and the objects.
+    pub(super) fn positives(&self) -> Positives {
+        let mut positives = Positives::default();
+        for (number, object) in self.objects.iter().enumerate() {
+            if let Some(object) = object {
+                positives.numbers.push(number);
+                positives.boxes.push(self.boxes[number]);
+                positives.objects.push(*object);
+            }
+        }
+        positives
+    }
+}
+
+/// The boxes of a sample that lie on objects.
+#[derive(Debug, Default)]
+pub(super) struct Positives {
+    pub(super) numbers: Vec<usize>,
+    pub(super) boxes: Vec<[f32; 4]>,
+    pub(super) objects: Vec<Object>,
+}
+
+/// Boxes as a tensor `(boxes, 4)`.
+pub(super) fn tensor(boxes: &[[f32; 4]]) -> Result<Tensor> {
+    let shape = (boxes.len(), 4);
+    Ok(Tensor::from_slice(
+        boxes.as_flattened(),
+        shape,
+        &Device::Cpu,
+    )?)
+}
