@@ -2,50 +2,38 @@
 
 use anyhow::{Result, bail};
 use kindling::{
-    data::{Email, Emails, SentencePair, Source, SpecialTokens},
+    data::{Email, Emails, SentencePair, Source},
     pipeline::Abstractive,
     text::Bpe,
 };
 
+use super::examples::{SUBJECT, token_pairs, with_readers};
 use crate::{
     data::Args,
     sequences::{BUILTIN_LICENCE, Pairs, Recipe, own_pairs},
 };
 
-/// The longest subject that is learned from, in tokens; longer ones, one in a hundred, are left out.
-const SUBJECT: usize = 20;
-
 /// Finds the e-mails, and trains the tokenizer on them; returns the test set as text, too.
 ///
-/// Of a body that is longer than `source_length` tokens only the beginning is learned from.
+/// What is learned from an e-mail, [`with_readers`] and [`token_pairs`] say.
 pub fn load(recipe: &Recipe, source_length: usize, args: &Args) -> Result<(Pairs, Vec<Email>)> {
     args.check()?;
     let (mut emails, name, licence) = find(args)?;
     for part in [&mut emails.train, &mut emails.validation, &mut emails.test] {
         part.truncate(args.limit.unwrap_or(usize::MAX));
     }
+    let (emails, readers) = with_readers(emails);
     // A word has at least one token: what stands behind so many words is never read.
     let beginning = |body: &str| -> String {
         let words: Vec<&str> = body.split_whitespace().take(source_length).collect();
-        Abstractive::spaced(&words.join(" "))
+        Abstractive::plain(&words.join(" "))
     };
-    let texts = emails.train.iter();
-    let texts =
-        texts.flat_map(|email| [beginning(&email.body), Abstractive::spaced(&email.subject)]);
-    let special = SpecialTokens::TEXTS;
-    let tokenizer = Bpe::train_with_special(texts, recipe.vocabulary_size, &special)?;
-    let encode = |emails: &[Email]| {
-        let pairs = emails.iter().map(|email| {
-            let mut body = tokenizer.encode_plain(&beginning(&email.body));
-            body.truncate(source_length);
-            let subject = tokenizer.encode_plain(&Abstractive::spaced(&email.subject));
-            (body, subject)
-        });
-        let fits = |pair: &(Vec<u32>, Vec<u32>)| {
-            !pair.0.is_empty() && (1..=SUBJECT).contains(&pair.1.len())
-        };
-        pairs.filter(fits).collect()
-    };
+    let texts = emails.train.iter().flat_map(|email| {
+        let subjects = email.subjects().into_iter().map(Abstractive::plain);
+        [beginning(&email.body)].into_iter().chain(subjects)
+    });
+    let tokenizer = Bpe::train_with_special(texts, recipe.vocabulary_size, &Abstractive::SPECIAL)?;
+    let encode = |emails: &[Email]| token_pairs(emails, &tokenizer, source_length, readers);
     let pairs = Pairs {
         training: encode(&emails.train),
         validation: encode(&emails.validation),
@@ -61,7 +49,7 @@ pub fn load(recipe: &Recipe, source_length: usize, args: &Args) -> Result<(Pairs
     ] {
         if empty {
             bail!(
-                "{}: expected at least one text {what}, found none",
+                "{}: expected at least one text {what}, with a summary of at most {SUBJECT} tokens of which half stand in the text, found none",
                 pairs.name
             );
         }

@@ -1,6 +1,8 @@
 //! The model that writes subject lines: its recipe, its data, its training. It is used through `kindling::pipeline::Abstractive`.
 
+mod copies;
 mod emails;
+mod examples;
 mod task;
 
 use kindling::pipeline::Abstractive;
@@ -20,7 +22,7 @@ const RECIPE: Recipe = Recipe {
     batch_size: 32,
     learning_rate: 0.002,
     schedule: QUICK_RISE,
-    label_smoothing: 0.1,
+    label_smoothing: 0.0,
     clip_norm: 1.0,
     patience: Some(4),
 };

@@ -81,3 +81,39 @@ impl Task for Subjects {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use kindling::{
+        pipeline::Summarize,
+        train::{places, read_details},
+    };
+
+    use super::*;
+
+    #[test]
+    fn the_weights_that_ship_are_small_write_a_subject_and_say_where_they_come_from() {
+        let file = places::repository().join("data/weights/summarizer.safetensors");
+        assert!(fs::metadata(&file).unwrap().len() < 8_000_000);
+        let engine = Abstractive::open(&file).unwrap();
+        assert_eq!(
+            engine.model().config.dropout,
+            CopyTransformerConfig::default().dropout
+        );
+        let text = "Please send me the draft of the master agreement before Friday. Thanks, Ana";
+        let subject = engine.summarize(text, SUBJECT_LENGTH).unwrap();
+        let said = subject.to_lowercase();
+        assert!(
+            said.contains("draft") || said.contains("agreement"),
+            "{subject}"
+        );
+        let details = read_details(&file).unwrap();
+        for word in ["score", "config", "data", "licence"] {
+            assert!(details.contains_key(word), "{word}");
+        }
+        assert_eq!(details["command"], "cargo course train summarizer");
+        assert_eq!(details["config"], format!("{RECIPE:?}"));
+    }
+}

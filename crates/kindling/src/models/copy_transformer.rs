@@ -1,5 +1,6 @@
 //! A Transformer that can copy: at each step it writes a token of its own or takes one from the source, a pointer-generator
-//! (See, Liu and Manning, 2017).
+//! (See, Liu and Manning, 2017). A token can be found by the one before it, as in a Transformer's induction heads (Olsson et al., 2022,
+//! "smeared keys"): that is what copying several tokens in a row takes, and few examples do not teach it.
 //!
 //! Left out: the paper's coverage, which keeps a model from reading the same place twice. What is remembered between two tokens is in
 //! `copy_transformer/copying.rs`.
@@ -52,9 +53,9 @@ impl Default for CopyTransformerConfig {
             num_heads: 4,
             num_layers: 2,
             feed_forward_size: 512,
-            source_length: 120,
+            source_length: 80,
             target_length: 30,
-            dropout: 0.2,
+            dropout: 0.3,
             padding: 0,
         }
     }
@@ -87,6 +88,8 @@ pub struct CopyTransformer {
     pub copy_query: Dense,
     /// From what the encoder makes of a token to what it is found by.
     pub copy_key: Dense,
+    /// The same from the token before it: who has just copied that one finds what follows.
+    pub copy_previous: Dense,
     /// From what was found and the decoder's token to one number: above 0 it rather writes, below it rather copies.
     pub gate: Dense,
     /// Its sizes.
@@ -106,7 +109,7 @@ impl CopyTransformer {
     pub fn read(&self, source: &Tensor, random: Option<&mut Random>) -> Result<Copying> {
         let mask = self.transformer.mask(source)?; // (batch, source_time)
         let encoded = self.transformer.encode(source, &mask, random)?; // (batch, source_time, hidden_size)
-        let keys = each_token(&encoded, |rows| self.copy_key.forward(rows))?; // (batch, source_time, hidden_size)
+        let keys = self.keys(source, &encoded)?; // (batch, source_time, hidden_size)
         let decoding = self.transformer.start(&encoded, &mask)?;
         Copying::new(decoding, source, &mask, encoded, keys)
     }
@@ -126,6 +129,19 @@ impl CopyTransformer {
             .decode_tokens(target_in, decoding, random)?; // (batch, time, hidden_size)
         self.copy(&tokens, copying)
     }
+
+    // ANCHOR: keys
+    /// What the source's tokens are found by, each by what the encoder makes of it and by the token before it, `(batch, source_time, hidden_size)`.
+    fn keys(&self, source: &Tensor, encoded: &Tensor) -> Result<Tensor> {
+        let before = source.narrow(1, 0, source.dim(1)? - 1)?; // (batch, source_time - 1)
+        let before = self.transformer.source_embedding.forward(&before)?;
+        let before = (before * (self.config.hidden_size as f64).sqrt())?; // as wide as the encoder reads them
+        let before = before.pad_with_zeros(1, 1, 0)?; // (batch, source_time, hidden_size): nothing before the first
+        let own = each_token(encoded, |rows| self.copy_key.forward(rows))?;
+        let continued = each_token(&before, |rows| self.copy_previous.forward(rows))?;
+        Ok((own + continued)?) // (batch, source_time, hidden_size)
+    }
+    // ANCHOR_END: keys
 
     // ANCHOR: copy
     /// From what the decoder makes of each token `(batch, time, hidden_size)` to logits `(batch, time, vocabulary_size)`, in which its own

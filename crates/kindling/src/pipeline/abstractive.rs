@@ -2,7 +2,7 @@
 
 use std::{ops::Range, path::Path};
 
-use super::{Summarize, Unit, check_request, guarded::Guarded, summarize_in_parts};
+use super::{Summarize, Unit, check_request, guarded::Guarded, letter_case::with_capitals};
 use crate::{
     Error, Result,
     data::{SpecialTokens, pad_sequences},
@@ -15,12 +15,13 @@ use crate::{
 /// What the weights call the model's sizes.
 const SIZES: &str = "sizes";
 
-/// By how much longer summaries are favoured (Wu et al., 2016).
-const LENGTH_PENALTY: f64 = 0.6;
+/// By how much longer summaries are favoured (Wu et al., 2016); with less, a subject says one word too few.
+const LENGTH_PENALTY: f64 = 1.0;
 
 /// Writes short summaries, such as an e-mail's subject line, with a [`CopyTransformer`] and beam search.
 ///
-/// A text that is longer than the model can read is read in parts, as [`summarize_in_parts`] does. White space is all the same to it.
+/// Of a text that is longer than the model can read it reads the beginning, where an e-mail says what it is about. White space is all the
+/// same to it, and it knows no capitals: the summary has those of the text.
 ///
 /// ```
 /// use kindling::{models::{CopyTransformer, CopyTransformerConfig}, pipeline::{Abstractive, Summarize}, text::Bpe};
@@ -45,8 +46,14 @@ impl Abstractive {
     /// The name of the recipe and of the weights.
     pub const NAME: &'static str = "summarizer";
 
-    /// The special tokens that its tokenizer begins with.
-    pub const SPECIAL: [&'static str; 3] = SpecialTokens::TEXTS;
+    /// The special tokens that its tokenizer begins with: those of all sequences, and [`Abstractive::WRITER`].
+    pub const SPECIAL: [&'static str; 4] = {
+        let [padding, start, end] = SpecialTokens::TEXTS;
+        [padding, start, end, "<writer>"]
+    };
+
+    /// Stands before a text in training where the summary is its writer's, who may say what the text does not. No summary has it.
+    pub const WRITER: u32 = 3;
 
     /// A model with its tokenizer; fails when they do not belong together.
     pub fn new(model: CopyTransformer, tokenizer: Bpe) -> Result<Self> {
@@ -56,12 +63,7 @@ impl Abstractive {
                 "tokenizer: expected {expected} tokens, as the model has, found {found}; they do not belong together"
             )));
         }
-        let SpecialTokens {
-            padding,
-            start,
-            end,
-        } = SpecialTokens::FIRST;
-        for (text, id) in Self::SPECIAL.into_iter().zip([padding, start, end]) {
+        for (text, id) in Self::SPECIAL.into_iter().zip(0..) {
             if tokenizer.id(text) != Some(id) {
                 return Err(Error::Argument(format!(
                     "tokenizer: expected {text} as token {id}, found {:?}; it was not trained for a summariser",
@@ -146,27 +148,43 @@ impl Abstractive {
         Ok((SIZES, sizes))
     }
 
-    /// A text as the model reads and writes it: one space before each word, so that a word is the same tokens wherever it stands
-    /// and can be copied to the beginning.
+    /// A text as the model reads and writes it: without capitals, so that the first word of a summary is a word of the text, and with one
+    /// space before each word, so that a word is the same tokens wherever it stands.
     #[must_use]
-    pub fn spaced(text: &str) -> String {
+    pub fn plain(text: &str) -> String {
         let words = text.split_whitespace();
-        words.flat_map(|word| [" ", word]).collect()
+        let spaced: String = words.flat_map(|word| [" ", word]).collect();
+        spaced.to_lowercase()
     }
 
-    /// The tokens of a text as the model reads it.
+    /// The tokens of a text as the model reads it: of a long text those of the beginning.
     #[must_use]
     pub fn tokens(&self, text: &str) -> Vec<u32> {
-        self.tokenizer.encode_plain(&Self::spaced(text))
+        Self::beginning(&self.tokenizer, text, self.model.config.source_length)
     }
 
-    /// The summary of a text that can be read at once.
+    /// The first tokens of a text, at most so many.
+    #[must_use]
+    pub fn beginning(tokenizer: &Bpe, text: &str, most: usize) -> Vec<u32> {
+        // A word has at least one token: what stands behind so many words is never read.
+        let words: Vec<&str> = text.split_whitespace().take(most).collect();
+        let mut tokens = tokenizer.encode_plain(&Self::plain(&words.join(" ")));
+        tokens.truncate(most);
+        tokens
+    }
+
+    /// The summary in lower case.
     fn brief(&self, text: &str, length: &Range<usize>) -> Result<String> {
         let source = pad_sequences(&[self.tokens(text)], SpecialTokens::FIRST.padding)?; // (1, source_time)
         let most = (length.end - 1).min(self.model.config.target_length);
         let guarded = Guarded {
             model: &self.model,
             tokens: SpecialTokens::FIRST,
+            never: &[
+                SpecialTokens::FIRST.padding,
+                SpecialTokens::FIRST.start,
+                Self::WRITER,
+            ],
             least: length.start.clamp(1, most.max(1)),
             most,
             blank: &self.blank,
@@ -199,20 +217,13 @@ impl Summarize for Abstractive {
     /// At most as many tokens as the model can write, however many are allowed; fails when it cannot write as few as are asked for.
     fn summarize(&self, text: &str, length: Range<usize>) -> Result<String> {
         check_request(text, &length)?;
-        let CopyTransformerConfig {
-            source_length,
-            target_length,
-            ..
-        } = self.model.config;
+        let target_length = self.model.config.target_length;
         if length.start > target_length {
             return Err(Error::Argument(format!(
                 "length: this summariser writes at most {target_length} tokens, found at least {}",
                 length.start
             )));
         }
-        let count = |text: &str| Ok(self.tokens(text).len());
-        summarize_in_parts(text, source_length, length, count, |part, length| {
-            self.brief(part, &length)
-        })
+        Ok(with_capitals(&self.brief(text, &length)?, text))
     }
 }

@@ -7,6 +7,8 @@ use crate::{Result, data::SpecialTokens, decode::StepModel};
 pub(super) struct Guarded<'a, M> {
     pub(super) model: &'a M,
     pub(super) tokens: SpecialTokens,
+    /// Tokens that are no text.
+    pub(super) never: &'a [u32],
     /// The fewest tokens before the end, at least 1.
     pub(super) least: usize,
     /// The most.
@@ -18,11 +20,7 @@ pub(super) struct Guarded<'a, M> {
 impl<M: StepModel> Guarded<'_, M> {
     /// Makes impossible what must not follow these tokens.
     fn forbid(&self, said: &[u32], logits: &mut [f32]) {
-        let SpecialTokens {
-            padding,
-            start,
-            end,
-        } = self.tokens;
+        let end = self.tokens.end;
         if said.len() >= self.most {
             // It may go no further, whatever it wanted to say.
             for (token, logit) in (0..).zip(&mut *logits) {
@@ -35,8 +33,7 @@ impl<M: StepModel> Guarded<'_, M> {
                 *logit = f32::NEG_INFINITY;
             }
         };
-        forbid(padding);
-        forbid(start);
+        self.never.iter().copied().for_each(&mut forbid);
         if said.len() < self.least {
             forbid(end);
         }
@@ -108,6 +105,7 @@ mod tests {
         Guarded {
             model: &Parrot,
             tokens: SpecialTokens::FIRST,
+            never: &[0, 1],
             least,
             most,
             blank: &[3],

@@ -10,6 +10,7 @@ mod chosen_sentences;
 mod extractive;
 mod guarded;
 mod joined;
+mod letter_case;
 mod long_text;
 mod page_rank;
 mod subjects;

@@ -1,6 +1,6 @@
 //! How a [`CopyTransformer`] begins, and what the training loop needs to know of it.
 
-use candle_core::{Tensor, Var};
+use candle_core::{Device, Tensor, Var};
 
 use super::{CopyTransformer, CopyTransformerConfig};
 use crate::{
@@ -9,6 +9,9 @@ use crate::{
     models::{Model, Transformer, TransformerConfig},
     nn::{Dense, trained},
 };
+
+/// The gate's bias before it has learned anything.
+const RATHER_COPY: f32 = -1.0;
 
 impl CopyTransformerConfig {
     /// The sizes of the Transformer inside.
@@ -39,11 +42,19 @@ impl CopyTransformer {
         // Another seed than the Transformer's, or the first weights would be those of its first layer.
         let random = &mut Random::new(!seed);
         let hidden_size = config.hidden_size;
+        let copy_query = Dense::new(hidden_size, hidden_size, random)?;
+        let copy_key = Dense::new(hidden_size, hidden_size, random)?;
+        let gate = Dense::new(2 * hidden_size, 1, random)?;
+        gate.bias.set(&Tensor::new(&[RATHER_COPY], &Device::Cpu)?)?;
+        let copy_previous = Dense::new(hidden_size, hidden_size, random)?;
+        // With the query's weights a token finds itself, so that it continues what it copies before it has learned anything.
+        copy_previous.weight.set(&copy_query.weight)?;
         Ok(Self {
             transformer,
-            copy_query: Dense::new(hidden_size, hidden_size, random)?,
-            copy_key: Dense::new(hidden_size, hidden_size, random)?,
-            gate: Dense::new(2 * hidden_size, 1, random)?,
+            copy_query,
+            copy_key,
+            copy_previous,
+            gate,
             config: config.clone(),
         })
     }
@@ -75,6 +86,7 @@ impl Model for CopyTransformer {
             self.transformer.state(),
             self.copy_query.state("copy_query"),
             self.copy_key.state("copy_key"),
+            self.copy_previous.state("copy_previous"),
             self.gate.state("gate"),
         ]
         .concat()
