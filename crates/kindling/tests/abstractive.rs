@@ -54,7 +54,10 @@ fn limits_are_kept_and_something_is_always_said() {
             let spread = TEXT.replace(' ', "\n  ");
             assert_eq!(summarizer.tokens(&spread), summarizer.tokens(TEXT));
             // So are capitals in what it reads, and what stands behind the beginning.
-            assert_eq!(summarizer.tokens(&TEXT.to_uppercase()), summarizer.tokens(TEXT));
+            assert_eq!(
+                summarizer.tokens(&TEXT.to_uppercase()),
+                summarizer.tokens(TEXT)
+            );
             let tokens = summarizer.tokens(&TEXT.repeat(9));
             assert_eq!(tokens.len(), 40);
             assert!(tokens.starts_with(&summarizer.tokens("The river rose")));

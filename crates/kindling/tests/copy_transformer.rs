@@ -101,6 +101,27 @@ fn where_nothing_is_written_only_the_source_appears() {
 }
 
 #[test]
+fn it_continues_what_it_copies_before_it_has_learned_anything() {
+    let config = CopyTransformerConfig {
+        hidden_size: 64,
+        ..config()
+    };
+    let model = CopyTransformer::new(&config, 12).unwrap();
+    let source: Vec<u32> = (5..15).collect();
+    let ids = Tensor::new(source.as_slice(), &Device::Cpu).unwrap();
+    let ids = ids.unsqueeze(0).unwrap(); // (1, source_time)
+    let mut behind = 0.0;
+    for (place, token) in source[..9].iter().enumerate() {
+        let mut copying = model.read(&ids, None).unwrap();
+        let target = Tensor::new(&[[TOKENS.start, *token]], &Device::Cpu).unwrap();
+        model.decode(&target, &mut copying, None).unwrap();
+        let attention = copying.attention.unwrap().to_vec3::<f32>().unwrap();
+        behind += attention[0][1][place + 1] / 9.0;
+    }
+    assert!(behind > 0.4, "{behind}, and by chance 0.1");
+}
+
+#[test]
 fn padding_changes_nothing() {
     let model = CopyTransformer::new(&config(), 4).unwrap();
     let mut random = Random::new(5);
