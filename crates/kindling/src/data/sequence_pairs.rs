@@ -1,9 +1,9 @@
 //! Pairs of token sequences, such as a sentence and its translation, as mini-batches.
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 
 use super::{BatchIterator, Loader, Random, pack_sequences};
-use crate::{Error, Result};
+use crate::{Error, Result, text::pad};
 
 /// How many mini-batches are sorted by length together: enough that those of a batch are alike, few enough to stay shuffled.
 const POOL: usize = 50;
@@ -128,24 +128,9 @@ impl Loader for SequencePairs {
     }
 }
 
-/// Sequences of any lengths as `(batch, longest)`, each followed by padding.
+/// Sequences of any lengths as `(batch, longest)`, each followed by padding: the ids that [`pad`] gives, without its mask.
 pub fn pad_sequences(sequences: &[Vec<u32>], padding: u32) -> Result<Tensor> {
-    let longest = sequences.iter().map(Vec::len).max().unwrap_or(0);
-    if longest == 0 {
-        return Err(Error::Argument(
-            "sequences: expected at least one token, found none".to_owned(),
-        ));
-    }
-    let mut ids = Vec::with_capacity(sequences.len() * longest);
-    for sequence in sequences {
-        ids.extend_from_slice(sequence);
-        ids.resize(ids.len() + longest - sequence.len(), padding);
-    }
-    Ok(Tensor::from_vec(
-        ids,
-        (sequences.len(), longest),
-        &Device::Cpu,
-    )?)
+    Ok(pad(sequences, padding, None)?.ids)
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 //! A model reads ids. On the way there, a text is made uniform ([`Normalizer`]), cut into [`sentences`] where needed, and
 //! split into tokens: parts of words that are learned from text ([`Bpe`], as large models do), or whole [`words`] or
 //! [`characters`] with a number each ([`Vocabulary`]). Sequences of different lengths meet in one tensor by [`pad`], with
-//! [`padding_mask`] and [`causal_mask`] for attention, and [`PairLoader`] makes mini-batches of pairs that are about equally
-//! long. Where texts come from is the business of [`crate::data`].
+//! [`padding_mask`] and [`causal_mask`] for attention. Where texts come from, and mini-batches of pairs
+//! ([`SequencePairs`](crate::data::SequencePairs)), are the business of [`crate::data`].
 //!
 //! ```
 //! use kindling::text::{Bpe, Normalizer, PAD, pad, sentences};
@@ -19,8 +19,6 @@
 mod bpe;
 mod normalize;
 mod padding;
-mod pair_batch;
-mod pair_loader;
 mod sentences;
 mod vocabulary;
 mod words;
@@ -28,8 +26,6 @@ mod words;
 pub use bpe::{Bpe, gpt2_pieces};
 pub use normalize::{Control, Form, Normalizer};
 pub use padding::{HIDDEN, Padded, causal_mask, pad, padding_mask};
-pub use pair_batch::PairBatch;
-pub use pair_loader::{PairLoader, SequencePair};
 pub use sentences::{sentence_ranges, sentences};
 pub use vocabulary::{BEGIN, END, PAD, UNKNOWN, Vocabulary, VocabularyConfig};
 pub use words::{characters, words, words_and_punctuation};

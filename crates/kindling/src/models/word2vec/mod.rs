@@ -68,7 +68,8 @@ pub struct Word2VecConfig {
     pub minimum_count: usize,
     /// Which model.
     pub algorithm: Algorithm,
-    /// How many threads work, at most 8; 0 stands for as many as there are. It does not change the result.
+    /// How many threads work, at most 8, and for CBOW at most one for each 32 features; 0 stands for as many as there are.
+    /// It does not change the result.
     pub threads: usize,
     /// Decides everything that is left to chance.
     pub seed: u64,

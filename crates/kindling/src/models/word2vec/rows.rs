@@ -89,6 +89,16 @@ impl Table {
         table
     }
 
+    /// How many words it has rows for.
+    pub(super) fn words(&self) -> usize {
+        self.words
+    }
+
+    /// How many numbers a row takes.
+    pub(super) fn stride(&self) -> usize {
+        stride(self.features)
+    }
+
     #[inline(always)]
     pub(super) fn row(&self, word: u32) -> &[f32] {
         let (part, row) = place(word);

@@ -38,30 +38,43 @@ impl Word2Vec {
         stop: &(dyn Fn() -> bool + Sync),
     ) -> Result<Self> {
         config.check()?;
-        let vocabulary = Vocabulary::count(sentences, config.minimum_count)?;
-        let text = Text::new(sentences, &vocabulary, CHUNK);
-        let sampler = Sampler::new(text, &vocabulary, *config);
-        let run = || run(&sampler, vocabulary.words.len(), stop);
-        let (inputs, losses, stopped) = if config.threads == 0 {
-            run()
-        } else {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(config.threads);
-            let failed = |error| Error::Argument(format!("threads {}: {error}", config.threads));
-            pool.build().map_err(failed)?.install(run)
-        };
-        let embeddings = inputs.to_tensor()?; // (vocabulary, features)
-        if !embeddings.sum_all()?.to_scalar::<f32>()?.is_finite() {
-            return Err(Error::Training(format!(
-                "word vectors grew without limit; choose a learning rate below {:?}",
-                config.learning_rate
-            )));
+        let learn = || learn(sentences, config, stop);
+        match (config.threads, rayon::current_num_threads()) {
+            (0, 1) => learn(),
+            // A pool of its own: the threads of CBOW wait for each other, so no other work may keep one of them busy.
+            (0, threads) | (threads, _) => {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+                let failed = |error| Error::Argument(format!("threads {threads}: {error}"));
+                pool.build().map_err(failed)?.install(learn)
+            }
         }
-        Ok(Self {
-            losses,
-            stopped,
-            ..Self::new(vocabulary.words, embeddings)?
-        })
     }
+}
+
+/// Counts the words, and trains on the threads of the current pool.
+fn learn(sentences: &[Vec<String>], config: &Word2VecConfig, stop: Stop) -> Result<Word2Vec> {
+    let vocabulary = Vocabulary::count(sentences, config.minimum_count)?;
+    let text = Text::new(sentences, &vocabulary, CHUNK);
+    let sampler = Sampler::new(text, &vocabulary, *config);
+    let (inputs, losses, stopped) = run(&sampler, vocabulary.words.len(), stop);
+    let embeddings = inputs.to_tensor()?; // (vocabulary, features)
+    if !embeddings.sum_all()?.to_scalar::<f32>()?.is_finite() {
+        return Err(Error::Training(format!(
+            "word vectors grew without limit; choose a learning rate below {:?}",
+            config.learning_rate
+        )));
+    }
+    Ok(Word2Vec {
+        losses,
+        stopped,
+        ..Word2Vec::new(vocabulary.words, embeddings)?
+    })
+}
+
+/// What takes the steps.
+enum Model {
+    SkipGram(SkipGram),
+    Cbow(Cbow),
 }
 
 /// Trains both tables; returns that of the inputs, the mean loss of each whole epoch, and whether it was stopped.
@@ -69,7 +82,10 @@ fn run(sampler: &Sampler, words: usize, stop: Stop) -> (Table, Vec<f64>, bool) {
     let (text, config) = (&sampler.text, &sampler.config);
     let inputs = Table::random(words, config.features, &mut Random::new(config.seed));
     let mut tables = [inputs, Table::zeros(words, config.features)];
-    let (mut skip_gram, mut cbow) = (SkipGram::default(), Cbow::default());
+    let mut model = match config.algorithm {
+        Algorithm::SkipGram => Model::SkipGram(SkipGram::default()),
+        Algorithm::Cbow => Model::Cbow(Cbow::new(&tables, config)),
+    };
     let (mut losses, mut stopped) = (Vec::new(), false);
     let all = text.len() * config.epochs;
     let progress = Progress::new(all as u64, "word vectors", "words");
@@ -82,14 +98,17 @@ fn run(sampler: &Sampler, words: usize, stop: Stop) -> (Table, Vec<f64>, bool) {
             }
             let chunks = first..text.chunks().min(first + ROUND);
             let behind = (epoch - 1) * text.len() + text.words_before(chunks.end);
-            let (more, lost) = match config.algorithm {
-                Algorithm::SkipGram => skip_gram.round(sampler, epoch, chunks, &mut tables),
-                Algorithm::Cbow => cbow.round(sampler, epoch, chunks, &mut tables),
+            let (more, lost) = match &mut model {
+                Model::SkipGram(model) => model.round(sampler, epoch, chunks, &mut tables),
+                Model::Cbow(model) => model.round(sampler, epoch, chunks),
             };
             (pairs, loss) = (pairs + more, loss + lost);
             progress.set(behind as u64);
         }
         losses.push(loss / pairs.max(1) as f64);
+    }
+    if let Model::Cbow(model) = model {
+        model.write(&mut tables);
     }
     let epoch = losses.len() + 1;
     let words = stopped.then(|| format!("stopped in epoch {epoch}"));

@@ -2,6 +2,8 @@
 
 use std::{cmp::Reverse, collections::HashMap, ops::Range};
 
+use rayon::prelude::*;
+
 use crate::{Error, Result};
 
 /// Longer sentences are cut, as `word2vec.c` does, so that a text without line breaks is no single piece of work.
@@ -18,10 +20,10 @@ pub(super) struct Vocabulary {
 impl Vocabulary {
     /// Counts the words; those that occur less than `minimum` times are left out.
     pub(super) fn count(sentences: &[Vec<String>], minimum: usize) -> Result<Self> {
-        let mut counts: HashMap<&str, u64> = HashMap::new();
-        for word in sentences.iter().flatten() {
-            *counts.entry(word).or_default() += 1;
-        }
+        let parts = sentences.par_iter().fold(HashMap::new, |counts, sentence| {
+            sum(counts, sentence.iter().map(|word| (word.as_str(), 1)))
+        });
+        let counts = parts.reduce(HashMap::new, sum);
         let different = counts.len();
         let mut kept: Vec<(&str, u64)> = counts.into_iter().collect();
         kept.retain(|(_, count)| *count >= minimum as u64);
@@ -57,6 +59,17 @@ impl Vocabulary {
     }
 }
 
+/// Adds more counts.
+fn sum<'a>(
+    mut counts: HashMap<&'a str, u64>,
+    others: impl IntoIterator<Item = (&'a str, u64)>,
+) -> HashMap<&'a str, u64> {
+    for (word, count) in others {
+        *counts.entry(word).or_default() += count;
+    }
+    counts
+}
+
 /// From each word to its place in the list.
 pub(super) fn index(words: &[String]) -> HashMap<String, u32> {
     let numbered = words.iter().zip(0..);
@@ -78,13 +91,14 @@ pub(super) struct Text {
 impl Text {
     /// Writes the sentences in numbers, without the unknown words; a chunk is complete with `chunk` words.
     pub(super) fn new(sentences: &[Vec<String>], vocabulary: &Vocabulary, chunk: usize) -> Self {
+        let known = sentences.par_iter().map(|sentence| -> Vec<u32> {
+            let known = sentence.iter().map(|word| vocabulary.index.get(word));
+            known.flatten().copied().collect()
+        });
         let mut text = Self::default();
-        for sentence in sentences {
+        for sentence in known.collect::<Vec<_>>() {
             let start = text.words.len();
-            let known = sentence
-                .iter()
-                .filter_map(|word| vocabulary.index.get(word));
-            text.words.extend(known);
+            text.words.extend(sentence);
             let mut rest = start..text.words.len();
             while !rest.is_empty() {
                 let end = rest.end.min(rest.start + LONGEST);

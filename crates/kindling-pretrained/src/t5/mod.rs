@@ -1,21 +1,22 @@
 //! T5 (Raffel et al., 2020): a Transformer that reads a text and writes another.
 //!
-//! The layers are those of candle-transformers, which treats two things otherwise than the model was trained; both are set right here.
-//! Its decoder sorts distances into buckets as the encoder does, half of them for what comes later: with twice as many buckets, the half
-//! that is used is the one of the weights. And its logits have a wrong factor where they share the embeddings' weights.
+//! The encoder is that of candle-transformers. The decoder is written here: theirs computes the keys and values of the text again for
+//! each token of the answer, sorts distances into half as many buckets as the model was trained with, and scales logits wrongly where they
+//! share the embeddings' weights.
 
-use std::collections::HashMap;
+mod decoder;
+mod distances;
 
 use candle_core::{Device, Tensor};
 use candle_nn::Activation;
-use candle_transformers::models::t5::{Config, T5EncoderModel, T5ForConditionalGeneration};
+use candle_transformers::models::t5::{Config, T5EncoderModel};
 use kindling::{Result, decode::StepModel};
 use serde::Deserialize;
 
-use crate::folder::{CONFIG, Folder, WEIGHTS};
+use self::decoder::Decoder;
+use crate::folder::{CONFIG, Folder};
 
-/// The weights of the decoder's distances, `(buckets, num_heads)`.
-const DISTANCES: &str = "decoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight";
+pub use self::decoder::Answer;
 
 /// The weights of the logits, where they are not those of the embeddings, `(vocab_size, d_model)`.
 const HEAD: &str = "lm_head.weight";
@@ -24,8 +25,8 @@ const HEAD: &str = "lm_head.weight";
 #[derive(Debug, Clone)]
 pub struct T5 {
     encoder: T5EncoderModel,
-    decoder: T5ForConditionalGeneration,
-    /// What candle-transformers' logits are multiplied by.
+    decoder: Decoder,
+    /// What logits are multiplied by.
     scale: f64,
     /// How many tokens there are.
     pub vocab_size: usize,
@@ -40,15 +41,6 @@ pub struct T5 {
 struct Scaling {
     /// Where it is missing, embeddings that are shared with the logits say it.
     scale_decoder_outputs: Option<bool>,
-}
-
-/// A text that was read, and an answer so far.
-#[derive(Debug, Clone)]
-pub struct Answer {
-    /// The text as the encoder knows it, `(1, time, d_model)`.
-    text: Tensor,
-    /// With the keys and values of the answer's tokens.
-    decoder: T5ForConditionalGeneration,
 }
 
 impl T5 {
@@ -69,51 +61,29 @@ impl T5 {
         let scaled = scaled.unwrap_or(config.tie_word_embeddings);
         let own_head = tensors.contains_key(HEAD) && !(config.tie_word_embeddings && scaled);
         config.tie_word_embeddings = !own_head;
-        let root = (config.d_model as f64).sqrt();
         let encoder = folder.build(tensors.clone(), |weights| {
             T5EncoderModel::load(weights, &config)
         })?;
-        let decoder = Self::decoder(folder, tensors, &config)?;
+        let decoder = folder.build(tensors, |weights| Decoder::load(&weights, &config))?;
         Ok(Self {
             encoder,
             decoder,
-            scale: (if scaled { 1.0 / root } else { 1.0 }) / (if own_head { 1.0 } else { root }),
+            scale: if scaled {
+                1.0 / (config.d_model as f64).sqrt()
+            } else {
+                1.0
+            },
             vocab_size: config.vocab_size,
             start: config.decoder_start_token_id.unwrap_or(config.pad_token_id) as u32,
             end: config.eos_token_id as u32,
         })
     }
 
-    /// The decoder alone: the other one has the right buckets for the encoder.
-    fn decoder(
-        folder: &Folder,
-        mut tensors: HashMap<String, Tensor>,
-        config: &Config,
-    ) -> Result<T5ForConditionalGeneration> {
-        if let Some(used) = tensors.get(DISTANCES) {
-            let doubled = Tensor::cat(&[used, &used.zeros_like()?], 0); // (2 · buckets, num_heads)
-            let doubled = doubled.map_err(|error| folder.problem(WEIGHTS, error))?;
-            tensors.insert(DISTANCES.to_owned(), doubled);
-        }
-        let config = Config {
-            num_layers: 0,
-            num_decoder_layers: Some(config.num_decoder_layers.unwrap_or(config.num_layers)),
-            relative_attention_num_buckets: 2 * config.relative_attention_num_buckets,
-            use_cache: true,
-            ..config.clone()
-        };
-        folder.build(tensors, |weights| {
-            T5ForConditionalGeneration::load(weights, &config)
-        })
-    }
-
     /// Reads a text of at least one token.
     pub fn read(&self, ids: &[u32]) -> Result<Answer> {
         let ids = Tensor::from_slice(ids, (1, ids.len()), &Device::Cpu)?; // (1, time)
-        Ok(Answer {
-            text: self.encoder.clone().forward(&ids)?, // (1, time, d_model)
-            decoder: self.decoder.clone(),
-        })
+        let text = self.encoder.clone().forward(&ids)?; // (1, time, d_model)
+        self.decoder.begin(&text.squeeze(0)?)
     }
 }
 
@@ -125,12 +95,11 @@ impl StepModel for T5 {
         states: &[Self::State],
         tokens: &[u32],
     ) -> Result<Vec<(Self::State, Vec<f32>)>> {
+        // One by one: Candle's product of several rows and a matrix takes as long as that of each row.
         let steps = states.iter().zip(tokens).map(|(state, token)| {
             let mut state = state.clone();
-            let token = Tensor::new(&[[*token]], &Device::Cpu)?; // (1, 1)
-            let logits = state.decoder.decode(&token, &state.text)?; // (1, vocab_size)
-            let logits = (logits.squeeze(0)? * self.scale)?; // (vocab_size)
-            Ok((state, logits.to_vec1()?))
+            let logits = (self.decoder.read(&mut state, *token)? * self.scale)?; // (1, vocab_size)
+            Ok((state, logits.squeeze(0)?.to_vec1()?))
         });
         steps.collect()
     }
