@@ -402,6 +402,75 @@ fn the_fused_operations_are_their_parts() {
     }
 }
 
+/// Output of a layer, and the gradients of its sum weighted by `probe`.
+fn layer_both_ways(inputs: &[Tensor; 3], relu: bool, probe: &Tensor) -> [Tensor; 4] {
+    let [x, weight, bias] = inputs
+        .each_ref()
+        .map(|input| Var::from_tensor(input).unwrap());
+    let layer = if relu { linear_relu } else { linear };
+    let output = layer(&x, &weight, &bias).unwrap();
+    let loss = (&output * probe).unwrap().sum_all().unwrap();
+    let gradients = loss.backward().unwrap();
+    let of = |var: &Var| gradients.get(var).unwrap().clone();
+    [output.clone(), of(&x), of(&weight), of(&bias)]
+}
+
+#[test]
+fn a_layer_for_many_rows_agrees_with_stock_candle_and_leaves_padding_out() {
+    let mut random = Random::new(12);
+    for (shape, outputs, relu) in [
+        (&[130, 33][..], 50, false),
+        (&[4, 40, 64], 70, true),
+        (&[1_100, 20], 13, false), // deeper than is summed at a time
+        (&[100, 300], 200, true),
+        (&[2, 3, 17], 5, true), // few rows, in three dimensions
+    ] {
+        let width = *shape.last().unwrap();
+        let inputs = [
+            random.normal(shape, 0.0, 1.0).unwrap(),
+            random.normal((outputs, width), 0.0, 0.1).unwrap(),
+            random.normal(outputs, 0.0, 1.0).unwrap(),
+        ];
+        let mut output_shape = shape.to_vec();
+        *output_shape.last_mut().unwrap() = outputs;
+        let probe = random.normal(output_shape.as_slice(), 0.0, 0.1).unwrap();
+        let mut rows = output_shape.clone();
+        *rows.last_mut().unwrap() = 1;
+        let rows = random.uniform(rows, 0.0, 1.0).unwrap().gt(0.4_f32).unwrap();
+        let rows = rows.to_dtype(candle_core::DType::F32).unwrap();
+        let probe = probe.broadcast_mul(&rows).unwrap(); // a third is padding
+        let ours = layer_both_ways(&inputs, relu, &probe);
+        let double = |tensor: &Tensor| tensor.to_dtype(candle_core::DType::F64).unwrap();
+        let stock = layer_both_ways(&inputs.each_ref().map(double), relu, &double(&probe));
+        for (number, (ours, stock)) in ours.iter().zip(&stock).enumerate() {
+            let stock = stock.to_dtype(candle_core::DType::F32).unwrap();
+            assert_close(ours, &stock, &format!("{shape:?}, result {number}"));
+        }
+    }
+}
+
+#[test]
+fn a_layer_does_not_depend_on_the_number_of_threads() {
+    let mut random = Random::new(13);
+    let inputs = [
+        random.normal((1_100, 65), 0.0, 1.0).unwrap(),
+        random.normal((130, 65), 0.0, 0.1).unwrap(),
+        random.normal(130, 0.0, 1.0).unwrap(),
+    ];
+    let probe = random.normal((1_100, 130), 0.0, 1.0).unwrap();
+    let with = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new();
+        let pool = pool.num_threads(threads).build().unwrap();
+        let results = pool.install(|| layer_both_ways(&inputs, true, &probe));
+        results.map(|tensor| {
+            let flat = tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            flat.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+        })
+    };
+    let one = with(1);
+    assert!(one == with(2) && one == with(5));
+}
+
 #[test]
 fn results_do_not_depend_on_the_number_of_threads() {
     let train = |threads: usize| {

@@ -4,6 +4,9 @@ use candle_core::{Device, Shape, Tensor};
 
 use crate::{Error, Result};
 
+/// How far the counter goes with each number.
+const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
+
 /// A small seeded generator of random numbers: SplitMix64 (Steele, Lea and Flood, 2014).
 ///
 /// One 64-bit counter goes up by a fixed odd step; each number is the counter, scrambled. The same seed gives the
@@ -42,11 +45,24 @@ impl Random {
 
     /// The next 64 random bits.
     pub fn next_u64(&mut self) -> u64 {
-        self.counter = self.counter.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut bits = self.counter;
+        let bits = self.ahead(0);
+        self.skip(1);
+        bits
+    }
+
+    /// The bits that come after the next `count`; as the generator is a counter, they are known without those before them.
+    #[inline(always)]
+    pub(crate) fn ahead(&self, count: usize) -> u64 {
+        let steps = (count as u64).wrapping_add(1);
+        let mut bits = self.counter.wrapping_add(STEP.wrapping_mul(steps));
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         bits ^ (bits >> 31)
+    }
+
+    /// Leaves out the next `count` numbers.
+    pub(crate) fn skip(&mut self, count: usize) {
+        self.counter = self.counter.wrapping_add(STEP.wrapping_mul(count as u64));
     }
 
     /// A number in `0.0..1.0`, each as likely as any other.

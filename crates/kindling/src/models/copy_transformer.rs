@@ -17,7 +17,7 @@ use super::Transformer;
 use crate::{
     Result,
     data::Random,
-    nn::{Dense, each_token},
+    nn::Dense,
     ops::{attention_softmax, copy_mixture},
 };
 
@@ -137,8 +137,8 @@ impl CopyTransformer {
         let before = self.transformer.source_embedding.forward(&before)?;
         let before = (before * (self.config.hidden_size as f64).sqrt())?; // as wide as the encoder reads them
         let before = before.pad_with_zeros(1, 1, 0)?; // (batch, source_time, hidden_size): nothing before the first
-        let own = each_token(encoded, |rows| self.copy_key.forward(rows))?;
-        let continued = each_token(&before, |rows| self.copy_previous.forward(rows))?;
+        let own = self.copy_key.forward(encoded)?;
+        let continued = self.copy_previous.forward(&before)?;
         Ok((own + continued)?) // (batch, source_time, hidden_size)
     }
     // ANCHOR_END: keys
@@ -150,7 +150,7 @@ impl CopyTransformer {
         let written = self.transformer.logits(tokens)?; // (batch, time, vocabulary_size)
 
         // Where to copy from: one attention over the source.
-        let queries = each_token(tokens, |rows| self.copy_query.forward(rows))?; // (batch, time, hidden_size)
+        let queries = self.copy_query.forward(tokens)?; // (batch, time, hidden_size)
         let scores = queries.matmul(&copying.keys.t()?)?.unsqueeze(1)?; // (batch, 1, time, source_time)
         let scale = 1.0 / (self.config.hidden_size as f64).sqrt();
         let attention = attention_softmax(&scores, Some(&copying.mask), scale)?.squeeze(1)?; // (batch, time, source_time)
@@ -158,7 +158,7 @@ impl CopyTransformer {
         // Whether to write or to copy: by what was found there, and by the token, in which the decoder's input is still contained.
         let found = attention.matmul(&copying.encoded)?; // (batch, time, hidden_size)
         let both = Tensor::cat(&[&found, tokens], 2)?; // (batch, time, 2 · hidden_size)
-        let gate = each_token(&both, |rows| self.gate.forward(rows))?; // (batch, time, 1)
+        let gate = self.gate.forward(&both)?; // (batch, time, 1)
 
         let mixed = copy_mixture(&written, &gate, &attention, &copying.source)?;
         copying.keep(&gate, &attention)?;

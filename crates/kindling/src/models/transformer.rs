@@ -15,7 +15,6 @@ use crate::{
     data::Random,
     nn::{
         DecoderLayer, Dense, Dropout, Embedding, EncoderLayer, LayerNorm, PositionKind, Positions,
-        each_token,
     },
     text::{causal_mask, padding_mask},
 };
@@ -177,7 +176,7 @@ impl Transformer {
 
     /// From what [`Transformer::decode_tokens`] gives, `(batch, time, hidden_size)`, to logits `(batch, time, target_vocabulary)`.
     pub fn logits(&self, tokens: &Tensor) -> Result<Tensor> {
-        each_token(tokens, |rows| self.output.forward(rows))
+        self.output.forward(tokens) // (batch, time, target_vocabulary)
     }
 
     /// From token ids `(batch, time)` to vectors that know where they stand, `(batch, time, hidden_size)`.

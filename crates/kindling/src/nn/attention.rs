@@ -2,8 +2,8 @@
 
 use candle_core::{Tensor, Var};
 
-use super::{Dense, Dropout, each_token};
-use crate::{Error, Result, data::Random, ops::attention_softmax};
+use super::{Dense, Dropout};
+use crate::{Error, Result, data::Random, ops::attention};
 
 // ANCHOR: attention
 /// Scaled dot-product attention, some times side by side: each head compares and mixes a part of the features of its own.
@@ -33,7 +33,7 @@ pub struct MultiHeadAttention {
     dropout: Dropout,
 }
 
-/// The keys and values of tokens that queries can look at, each `(batch, num_heads, time, head_size)`.
+/// The keys and values of tokens that queries can look at, each `(batch, time, hidden_size)`, with the heads side by side.
 #[derive(Debug, Clone)]
 pub struct KeyValue {
     /// What is compared with the queries.
@@ -68,8 +68,8 @@ impl MultiHeadAttention {
     /// Keys and values of `memory` `(batch, key_time, hidden_size)`, made once for all queries that will look at it.
     pub fn key_value(&self, memory: &Tensor) -> Result<KeyValue> {
         Ok(KeyValue {
-            keys: self.heads(&self.key, memory)?, // (batch, num_heads, key_time, head_size)
-            values: self.heads(&self.value, memory)?, // (batch, num_heads, key_time, head_size)
+            keys: self.key.forward(memory)?,     // (batch, key_time, hidden_size)
+            values: self.value.forward(memory)?, // (batch, key_time, hidden_size)
         })
     }
 
@@ -83,27 +83,15 @@ impl MultiHeadAttention {
         mask: Option<&Tensor>,
         random: Option<&mut Random>,
     ) -> Result<(Tensor, Tensor)> {
-        let queries = self.heads(&self.query, queries)?; // (batch, num_heads, query_time, head_size)
-        let scores = queries.matmul(&memory.keys.t()?)?; // (batch, num_heads, query_time, key_time)
-        // A sum of head_size products is √head_size times as wide as each: softmax would choose one key and forget the others.
-        let scale = 1.0 / (queries.dim(3)? as f64).sqrt();
-        let weights = attention_softmax(&scores, mask, scale)?;
-        let kept = self.dropout.apply(&weights, random)?;
-        let answers = kept.matmul(&memory.values)?; // (batch, num_heads, query_time, head_size)
-        let joined = answers.transpose(1, 2)?.flatten_from(2)?; // (batch, query_time, hidden_size)
-        let outputs = each_token(&joined, |rows| self.output.forward(rows))?;
-        Ok((outputs, weights))
+        let queries = self.query.forward(queries)?; // (batch, query_time, hidden_size)
+        let (batch, query_time, _) = queries.dims3()?;
+        let scores = batch * self.num_heads * query_time * memory.keys.dim(1)?;
+        let kept = self.dropout.draw(scores, random); // which of the weights dropout leaves
+        let found = [&queries, &memory.keys, &memory.values];
+        let (answers, weights) = attention(found, self.num_heads, mask, kept)?;
+        Ok((self.output.forward(&answers)?, weights))
     }
     // ANCHOR_END: attend
-
-    /// One layer of `(batch, time, hidden_size)`, cut into heads: `(batch, num_heads, time, head_size)`.
-    fn heads(&self, layer: &Dense, tokens: &Tensor) -> Result<Tensor> {
-        let projected = each_token(tokens, |rows| layer.forward(rows))?;
-        let (batch, time, hidden_size) = projected.dims3()?;
-        let head_size = hidden_size / self.num_heads;
-        let heads = projected.reshape((batch, time, self.num_heads, head_size))?; // (batch, time, num_heads, head_size)
-        Ok(heads.transpose(1, 2)?.contiguous()?) // (batch, num_heads, time, head_size)
-    }
 }
 // ANCHOR_END: attention
 
@@ -160,8 +148,8 @@ impl KeyValue {
     /// These tokens, and `later` ones behind them.
     pub fn append(&self, later: &Self) -> Result<Self> {
         Ok(Self {
-            keys: Tensor::cat(&[&self.keys, &later.keys], 2)?, // (batch, num_heads, time + later, head_size)
-            values: Tensor::cat(&[&self.values, &later.values], 2)?, // (batch, num_heads, time + later, head_size)
+            keys: Tensor::cat(&[&self.keys, &later.keys], 1)?, // (batch, time + later, hidden_size)
+            values: Tensor::cat(&[&self.values, &later.values], 1)?, // (batch, time + later, hidden_size)
         })
     }
 
@@ -178,7 +166,7 @@ impl KeyValue {
     pub(crate) fn join(parts: &[&Self]) -> Result<Self> {
         let cat = |part: fn(&Self) -> &Tensor| -> Result<Tensor> {
             let parts: Vec<&Tensor> = parts.iter().map(|&pair| part(pair)).collect();
-            Ok(Tensor::cat(&parts, 0)?.detach()) // (batch, num_heads, time, head_size)
+            Ok(Tensor::cat(&parts, 0)?.detach()) // (batch, time, hidden_size)
         };
         Ok(Self {
             keys: cat(|pair| &pair.keys)?,
@@ -189,8 +177,8 @@ impl KeyValue {
     /// The examples of the batch that `rows` `(new batch)` names, in that order.
     pub fn select(&self, rows: &Tensor) -> Result<Self> {
         Ok(Self {
-            keys: self.keys.index_select(rows, 0)?, // (new batch, num_heads, time, head_size)
-            values: self.values.index_select(rows, 0)?, // (new batch, num_heads, time, head_size)
+            keys: self.keys.index_select(rows, 0)?, // (new batch, time, hidden_size)
+            values: self.values.index_select(rows, 0)?, // (new batch, time, hidden_size)
         })
     }
 }

@@ -27,14 +27,14 @@ impl Dense {
         Ok(Self { weight, bias })
     }
 
-    /// From `(batch, inputs)` to `(batch, outputs)`: `x Wᵀ + b`, in one operation.
+    /// From `(…, inputs)` to `(…, outputs)`: `x Wᵀ + b` for each row, in one operation.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        linear(x, &self.weight, &self.bias) // (batch, outputs)
+        linear(x, &self.weight, &self.bias) // (…, outputs)
     }
 
     /// [`Dense::forward`] and then ReLU.
     pub fn forward_relu(&self, x: &Tensor) -> Result<Tensor> {
-        linear_relu(x, &self.weight, &self.bias) // (batch, outputs)
+        linear_relu(x, &self.weight, &self.bias) // (…, outputs)
     }
 
     /// Weight and bias by name.

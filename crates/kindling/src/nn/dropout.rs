@@ -2,7 +2,11 @@
 
 use candle_core::Tensor;
 
-use crate::{Error, Result, data::Random};
+use crate::{
+    Error, Result,
+    data::Random,
+    ops::{Kept, dropout},
+};
 
 /// Sets each number to zero with this probability, and makes the others larger so that their mean stays.
 ///
@@ -33,24 +37,16 @@ impl Dropout {
 
     /// Only while training; in use nothing is left out, so there is nothing to call.
     pub fn forward_training(&self, features: &Tensor, random: &mut Random) -> Result<Tensor> {
-        if self.probability == 0.0 {
-            return Ok(features.clone());
+        match self.draw(features.elem_count(), Some(random)) {
+            Some(kept) => dropout(features, kept),
+            None => Ok(features.clone()),
         }
-        let kept = (1.0 / (1.0 - self.probability)) as f32;
-        let mask: Vec<f32> = (0..features.elem_count())
-            .map(|_| {
-                if random.next_f64() < self.probability {
-                    0.0
-                } else {
-                    kept
-                }
-            })
-            .collect();
-        let mask = Tensor::from_vec(mask, features.shape(), &candle_core::Device::Cpu)?;
-        let mask = mask
-            .to_device(features.device())?
-            .to_dtype(features.dtype())?;
-        Ok((features * mask)?)
+    }
+
+    /// Which of `count` numbers are kept; nothing where all are.
+    pub(crate) fn draw(&self, count: usize, random: Option<&mut Random>) -> Option<Kept> {
+        let random = random.filter(|_| self.probability > 0.0)?;
+        Some(Kept::draw(self.probability, count, random))
     }
 
     /// [`Dropout::forward_training`] if there is a chance to take, else the features as they are.

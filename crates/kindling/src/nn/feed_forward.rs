@@ -2,7 +2,7 @@
 
 use candle_core::{Tensor, Var};
 
-use super::{Dense, each_token};
+use super::Dense;
 use crate::{Result, data::Random};
 
 // ANCHOR: feed_forward
@@ -26,10 +26,8 @@ impl FeedForward {
 
     /// From `(batch, time, hidden_size)` to the same shape.
     pub fn forward(&self, tokens: &Tensor) -> Result<Tensor> {
-        each_token(tokens, |rows| {
-            let hidden = self.hidden.forward_relu(rows)?; // (batch · time, feed_forward_size)
-            self.output.forward(&hidden) // (batch · time, hidden_size)
-        })
+        let hidden = self.hidden.forward_relu(tokens)?; // (batch, time, feed_forward_size)
+        self.output.forward(&hidden) // (batch, time, hidden_size)
     }
 
     /// Both layers by name.

@@ -51,23 +51,6 @@ pub fn global_average_pool(images: &Tensor) -> Result<Tensor> {
     Ok(images.mean((1, 2))?) // (batch, channels)
 }
 
-/// Applies a layer for `(batch, features)` to each token of `(batch, time, features)`.
-pub(crate) fn each_token(
-    tokens: &Tensor,
-    layer: impl Fn(&Tensor) -> Result<Tensor>,
-) -> Result<Tensor> {
-    let &[batch, time, features] = tokens.dims() else {
-        return Err(Error::Shape {
-            what: "tokens".to_owned(),
-            expected: "(batch, time, features)".to_owned(),
-            found: tokens.dims().to_vec(),
-        });
-    };
-    let outputs = layer(&tokens.reshape((batch * time, features))?)?; // (batch · time, outputs)
-    let size = outputs.dim(1)?;
-    Ok(outputs.reshape((batch, time, size))?) // (batch, time, outputs)
-}
-
 /// The tensors of a state that are trained: all but running statistics.
 pub fn trained(state: Vec<(String, Var)>) -> Vec<Var> {
     let trained = state

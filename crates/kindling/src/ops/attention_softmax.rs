@@ -34,23 +34,7 @@ pub fn attention_softmax(scores: &Tensor, mask: Option<&Tensor>, scale: f64) -> 
             found: scores.dims().to_vec(),
         });
     };
-    let fits = |mask: &&Tensor| {
-        let (dims, rank) = (mask.dims(), mask.rank());
-        let before = [batch, heads, queries];
-        let pairs = dims.iter().rev().skip(1).zip(before.iter().rev());
-        (1..=4).contains(&rank)
-            && dims.last() == Some(&keys)
-            && pairs
-                .into_iter()
-                .all(|(&own, &full)| own == 1 || own == full)
-    };
-    if let Some(mask) = mask.filter(|mask| !fits(mask)) {
-        return Err(Error::Shape {
-            what: "mask".to_owned(),
-            expected: format!("({batch} or 1, {heads} or 1, {queries} or 1, {keys})"),
-            found: mask.dims().to_vec(),
-        });
-    }
+    check_mask(mask, [batch, heads, queries, keys])?;
     if scores.elem_count() == 0 {
         return Ok(scores.clone());
     }
@@ -71,6 +55,29 @@ pub fn attention_softmax(scores: &Tensor, mask: Option<&Tensor>, scale: f64) -> 
     Ok(scores.contiguous()?.apply_op1(operation)?)
 }
 
+/// Fails unless a mask fits scores of these dimensions.
+pub(super) fn check_mask(mask: Option<&Tensor>, scores: [usize; 4]) -> Result<()> {
+    let [batch, heads, queries, keys] = scores;
+    let fits = |mask: &&Tensor| {
+        let (dims, rank) = (mask.dims(), mask.rank());
+        let before = [batch, heads, queries];
+        let pairs = dims.iter().rev().skip(1).zip(before.iter().rev());
+        (1..=4).contains(&rank)
+            && dims.last() == Some(&keys)
+            && pairs
+                .into_iter()
+                .all(|(&own, &full)| own == 1 || own == full)
+    };
+    match mask.filter(|mask| !fits(mask)) {
+        Some(mask) => Err(Error::Shape {
+            what: "mask".to_owned(),
+            expected: format!("({batch} or 1, {heads} or 1, {queries} or 1, {keys})"),
+            found: mask.dims().to_vec(),
+        }),
+        None => Ok(()),
+    }
+}
+
 struct AttentionSoftmax {
     keys: usize,
     scale: f32,
@@ -78,14 +85,14 @@ struct AttentionSoftmax {
 }
 
 /// The numbers of a mask, and how far apart its examples, heads and queries lie; 0 where all have the same.
-struct Mask {
+pub(super) struct Mask {
     values: Vec<f32>,
     strides: [usize; 3],
     sizes: [usize; 2],
 }
 
 impl Mask {
-    fn new(mask: &Tensor, sizes: [usize; 2]) -> Result<Self> {
+    pub(super) fn new(mask: &Tensor, sizes: [usize; 2]) -> Result<Self> {
         let keys = mask.dims().last().copied().unwrap_or(0);
         let (mut strides, mut stride) = ([0; 3], keys);
         for (place, &size) in strides
@@ -105,7 +112,7 @@ impl Mask {
     }
 
     /// What is added to this row of scores.
-    fn row(&self, row: usize, keys: usize) -> &[f32] {
+    pub(super) fn row(&self, row: usize, keys: usize) -> &[f32] {
         let [heads, queries] = self.sizes;
         let place = [row / queries / heads, row / queries % heads, row % queries];
         let start: usize = place
@@ -173,7 +180,7 @@ impl CustomOp1 for AttentionSoftmax {
 }
 
 vectorized! {
-    fn scale(weights: &mut [f32], scores: &[f32], scale: f32) {
+    pub(super) fn scale(weights: &mut [f32], scores: &[f32], scale: f32) {
         for (weight, score) in weights.iter_mut().zip(scores) {
             *weight = scale * score;
         }
@@ -181,7 +188,7 @@ vectorized! {
 }
 
 vectorized! {
-    fn scale_and_hide(weights: &mut [f32], scores: &[f32], mask: &[f32], scale: f32) {
+    pub(super) fn scale_and_hide(weights: &mut [f32], scores: &[f32], mask: &[f32], scale: f32) {
         for (weight, (score, mask)) in weights.iter_mut().zip(scores.iter().zip(mask)) {
             *weight = scale * score + mask;
         }
@@ -190,7 +197,7 @@ vectorized! {
 
 vectorized! {
     /// The largest score of each row is taken off first, which keeps the exponentials from overflowing.
-    fn softmax(weights: &mut [f32], keys: usize) {
+    pub(super) fn softmax(weights: &mut [f32], keys: usize) {
         for row in weights.chunks_exact_mut(keys) {
             let highest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             for number in row.iter_mut() {
@@ -205,7 +212,7 @@ vectorized! {
 }
 
 vectorized! {
-    fn back(to_scores: &mut [f32], gradient: &[f32], weights: &[f32], keys: usize, scale: f32) {
+    pub(super) fn back(to_scores: &mut [f32], gradient: &[f32], weights: &[f32], keys: usize, scale: f32) {
         let rows = gradient.chunks_exact(keys).zip(weights.chunks_exact(keys));
         for (to_scores, (gradient, weights)) in to_scores.chunks_exact_mut(keys).zip(rows) {
             let mean: f32 = gradient.iter().zip(weights).map(|(gradient, weight)| gradient * weight).sum();

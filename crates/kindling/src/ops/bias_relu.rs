@@ -91,12 +91,7 @@ impl CustomOp2 for BiasRelu {
 }
 
 /// Writes the gradient where ReLU let something through, zero elsewhere, and returns the sum of each channel.
-pub(super) fn masked(
-    to_features: &mut [f32],
-    gradient: &[f32],
-    output: &[f32],
-    channels: usize,
-) -> Vec<f32> {
+fn masked(to_features: &mut [f32], gradient: &[f32], output: &[f32], channels: usize) -> Vec<f32> {
     let mut sums = vec![0.0; channels];
     mask(to_features, gradient, output, &mut sums);
     sums

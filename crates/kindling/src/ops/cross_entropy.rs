@@ -30,11 +30,7 @@ const NUMBERS: usize = 1 << 16;
 /// # Ok::<(), kindling::Error>(())
 /// ```
 pub fn cross_entropy(logits: &Tensor, targets: &Tensor, label_smoothing: f64) -> Result<Tensor> {
-    if !(0.0..=1.0).contains(&label_smoothing) {
-        return Err(Error::Argument(format!(
-            "label_smoothing: expected a number from 0 to 1, found {label_smoothing}"
-        )));
-    }
+    smoothing(label_smoothing)?;
     let &[batch, classes] = logits.dims() else {
         return Err(shape("logits", "(batch, classes)", logits));
     };
@@ -56,6 +52,7 @@ pub fn cross_entropy(logits: &Tensor, targets: &Tensor, label_smoothing: f64) ->
             Targets::Classes {
                 labels,
                 label_smoothing,
+                padding: None,
             }
         }
         [examples, same] if (*examples, *same) == (batch, classes) => {
@@ -71,13 +68,64 @@ pub fn cross_entropy(logits: &Tensor, targets: &Tensor, label_smoothing: f64) ->
             return Err(shape("targets", &expected, targets));
         }
     };
+    apply(logits, targets, batch)
+}
+
+/// [`cross_entropy`] of `logits` `(batch, time, classes)` against the tokens `targets` `(batch, time)`, the mean over all that are not
+/// `padding`.
+///
+/// The rows of padding are not read, and their gradient is zero, so that [`linear`](super::linear) leaves them out, too.
+pub(crate) fn token_cross_entropy(
+    logits: &Tensor,
+    targets: &Tensor,
+    padding: u32,
+    label_smoothing: f64,
+) -> Result<Tensor> {
+    smoothing(label_smoothing)?;
+    let labels = targets.flatten_all()?.to_dtype(DType::U32)?;
+    let places = (0_u32..).zip(labels.to_vec1::<u32>()?);
+    let (places, tokens): (Vec<u32>, Vec<u32>) =
+        places.filter(|(_, label)| *label != padding).unzip();
+    if places.is_empty() {
+        return Err(Error::Argument(format!(
+            "targets: expected at least one token, found only padding ({padding})"
+        )));
+    }
+    let classes = logits.dims().last().copied().unwrap_or(0);
+    if !on_cpu(&[logits]) {
+        let count = places.len();
+        let places = Tensor::new(places, logits.device())?;
+        let rows = logits.reshape(((), classes))?.index_select(&places, 0)?; // (tokens, classes)
+        let tokens = Tensor::from_vec(tokens, count, logits.device())?;
+        return cross_entropy(&rows, &tokens, label_smoothing);
+    }
+    known(&tokens, classes)?;
+    let targets = Targets::Classes {
+        labels: labels.to_vec1()?,
+        label_smoothing,
+        padding: Some(padding),
+    };
+    apply(logits, targets, tokens.len())
+}
+
+/// The operation itself, the mean over `count` rows.
+fn apply(logits: &Tensor, targets: Targets, count: usize) -> Result<Tensor> {
     let operation = CrossEntropy {
-        batch,
-        classes,
+        count,
+        classes: logits.dims().last().copied().unwrap_or(0),
         targets,
         normalisers: OnceLock::new(),
     };
     Ok(logits.contiguous()?.apply_op1(operation)?)
+}
+
+fn smoothing(label_smoothing: f64) -> Result<()> {
+    if (0.0..=1.0).contains(&label_smoothing) {
+        return Ok(());
+    }
+    Err(Error::Argument(format!(
+        "label_smoothing: expected a number from 0 to 1, found {label_smoothing}"
+    )))
 }
 
 /// The same in the operations that Candle has on every device.
@@ -131,8 +179,11 @@ fn shape(what: &str, expected: &str, found: &Tensor) -> Error {
 /// What the model should have said.
 enum Targets {
     Classes {
+        /// One for each row.
         labels: Vec<u32>,
         label_smoothing: f64,
+        /// The label of rows that do not count.
+        padding: Option<u32>,
     },
     Probabilities(Tensor),
 }
@@ -154,17 +205,35 @@ impl Normaliser {
 }
 
 struct CrossEntropy {
-    batch: usize,
+    /// How many rows the mean is taken over.
+    count: usize,
     classes: usize,
     targets: Targets,
-    /// One for each row; the way back uses them again.
-    normalisers: OnceLock<Vec<Normaliser>>,
+    /// One for each row that counts; the way back uses them again.
+    normalisers: OnceLock<Vec<Option<Normaliser>>>,
 }
 
 impl CrossEntropy {
     /// How many rows are worth a task.
     fn rows(&self) -> usize {
         NUMBERS.div_ceil(self.classes)
+    }
+
+    /// A place for the normaliser of each row that counts.
+    fn places(&self, rows: usize) -> Vec<Option<Normaliser>> {
+        match &self.targets {
+            Targets::Classes {
+                labels,
+                padding: Some(padding),
+                ..
+            } => {
+                let counts = labels.iter().map(|label| label != padding);
+                counts
+                    .map(|counts| counts.then(Normaliser::default))
+                    .collect()
+            }
+            _ => vec![Some(Normaliser::default()); rows],
+        }
     }
 }
 
@@ -179,7 +248,7 @@ impl CustomOp1 for CrossEntropy {
         layout: &Layout,
     ) -> candle_core::Result<(CpuStorage, Shape)> {
         let logits = slice(logits, layout)?;
-        let mut normalisers = vec![Normaliser::default(); self.batch];
+        let mut normalisers = self.places(logits.len() / self.classes);
         let parts = normalisers
             .par_chunks_mut(self.rows())
             .zip(logits.par_chunks(self.rows() * self.classes));
@@ -190,32 +259,35 @@ impl CustomOp1 for CrossEntropy {
             Targets::Classes {
                 labels,
                 label_smoothing,
+                ..
             } => rows
                 .zip(labels)
-                .map(|((logits, row), label)| {
+                .filter_map(|((logits, row), label)| {
+                    let row = row.as_ref()?;
                     let right = f64::from(logits[*label as usize]);
                     let mut said = (1.0 - label_smoothing) * right;
                     if *label_smoothing > 0.0 {
                         said += label_smoothing * f64::from(row.sum) / self.classes as f64;
                     }
-                    row.log_total() - said
+                    Some(row.log_total() - said)
                 })
                 .sum(),
             Targets::Probabilities(targets) => {
                 let targets = Values::of(targets)?;
                 rows.zip(targets.chunks_exact(self.classes))
-                    .flat_map(|((logits, row), targets)| {
-                        let log_total = row.log_total();
+                    .filter_map(|((logits, row), targets)| {
+                        let log_total = row.as_ref()?.log_total();
                         let pairs = logits.iter().zip(targets);
-                        pairs.map(move |(logit, target)| {
+                        Some(pairs.map(move |(logit, target)| {
                             f64::from(*target) * (log_total - f64::from(*logit))
-                        })
+                        }))
                     })
+                    .flatten()
                     .sum()
             }
         };
         let _ = self.normalisers.set(normalisers);
-        let mean = (loss / self.batch as f64) as f32;
+        let mean = (loss / self.count as f64) as f32;
         Ok((CpuStorage::F32(vec![mean]), Shape::from(())))
     }
 
@@ -228,7 +300,7 @@ impl CustomOp1 for CrossEntropy {
         let Some(normalisers) = self.normalisers.get() else {
             candle_core::bail!("cross-entropy: the way back came before the way there")
         };
-        let scale = gradient.to_scalar::<f32>()? / self.batch as f32;
+        let scale = gradient.to_scalar::<f32>()? / self.count as f32;
         let values = Values::of(logits)?;
         let mut to_logits = vec![0_f32; values.len()];
         let part = self.rows() * self.classes;
@@ -236,6 +308,7 @@ impl CustomOp1 for CrossEntropy {
             Targets::Classes {
                 labels,
                 label_smoothing,
+                ..
             } => {
                 let spread = *label_smoothing as f32 / self.classes as f32;
                 let given = values
@@ -247,9 +320,11 @@ impl CustomOp1 for CrossEntropy {
                     .zip(labels.par_chunks(self.rows()))
                     .for_each(|((to_logits, (logits, normalisers)), labels)| {
                         to_probabilities(to_logits, logits, normalisers, scale, spread);
-                        let rows = to_logits.chunks_exact_mut(self.classes).zip(labels);
-                        for (row, label) in rows {
-                            row[*label as usize] -= scale * (1.0 - *label_smoothing as f32);
+                        let rows = to_logits.chunks_exact_mut(self.classes).zip(normalisers);
+                        for ((row, normaliser), label) in rows.zip(labels) {
+                            if normaliser.is_some() {
+                                row[*label as usize] -= scale * (1.0 - *label_smoothing as f32);
+                            }
                         }
                     });
             }
@@ -273,8 +348,11 @@ impl CustomOp1 for CrossEntropy {
 
 vectorized! {
     /// Finds the normaliser of each row, in sums of 16 lanes on every processor.
-    fn normalise(normalisers: &mut [Normaliser], logits: &[f32], classes: usize) {
+    fn normalise(normalisers: &mut [Option<Normaliser>], logits: &[f32], classes: usize) {
         for (normaliser, row) in normalisers.iter_mut().zip(logits.chunks_exact(classes)) {
+            let Some(normaliser) = normaliser else {
+                continue;
+            };
             let (lines, rest) = row.as_chunks::<16>();
             let mut highest = [f32::NEG_INFINITY; 16];
             for line in lines {
@@ -305,10 +383,13 @@ vectorized! {
 
 vectorized! {
     /// `scale · (probability - spread)` for each logit.
-    fn to_probabilities(to_logits: &mut [f32], logits: &[f32], normalisers: &[Normaliser], scale: f32, spread: f32) {
+    fn to_probabilities(to_logits: &mut [f32], logits: &[f32], normalisers: &[Option<Normaliser>], scale: f32, spread: f32) {
         let classes = logits.len() / normalisers.len().max(1);
         let rows = to_logits.chunks_exact_mut(classes.max(1)).zip(logits.chunks_exact(classes.max(1)));
         for ((to_logits, logits), normaliser) in rows.zip(normalisers) {
+            let Some(normaliser) = normaliser else {
+                continue;
+            };
             let factor = scale / normaliser.total;
             for (to_logit, logit) in to_logits.iter_mut().zip(logits) {
                 *to_logit = exp(*logit - normaliser.highest) * factor - scale * spread;

@@ -5,6 +5,7 @@
 //! types they fall back to stock Candle, with the same results.
 
 mod add_relu;
+mod attention;
 mod attention_softmax;
 mod batch_norm;
 mod bias_relu;
@@ -15,12 +16,14 @@ mod convolution;
 mod copy_mixture;
 mod cross_entropy;
 mod depthwise;
+mod dropout;
 mod exponential;
 mod focal_loss;
 mod geometry;
 mod layer_norm;
 mod linear;
 mod pooling;
+mod product;
 mod recurrence;
 mod roi_align;
 mod select_rows;
@@ -30,13 +33,16 @@ mod values;
 mod vectorized;
 
 pub use add_relu::add_relu;
+pub(crate) use attention::attention;
 pub use attention_softmax::attention_softmax;
 pub use batch_norm::{Statistics, batch_norm};
 pub use bias_relu::bias_relu;
 pub use conv_relu_pool::{conv_pool, conv_relu_pool};
 pub use conv2d::conv2d;
 pub use copy_mixture::copy_mixture;
+pub(crate) use cross_entropy::token_cross_entropy;
 pub use cross_entropy::{cross_entropy, one_hot};
+pub(crate) use dropout::{Kept, dropout};
 pub use focal_loss::focal_loss;
 pub use geometry::Conv2dConfig;
 pub use layer_norm::layer_norm;

@@ -7,12 +7,16 @@
 //! Left out: blocking for the caches, which the callers do by working on a few images at a time.
 
 use pulp::Simd;
+use rayon::prelude::*;
 
 /// How many vectors a panel is wide: two, so that a tile of 12 rows fills 24 of AVX-512's 32 registers.
 pub(super) const PANEL_VECTORS: usize = 2;
 
 /// Numbers that a tile may read, but not use, behind the end of its data.
 pub(super) const SLACK: usize = 64;
+
+/// Numbers below which a second thread that packs costs more than it brings.
+const WORTH_A_THREAD: usize = 1 << 18;
 
 /// How many columns a panel has on this processor.
 pub(super) fn panel_width() -> usize {
@@ -54,6 +58,29 @@ pub(super) fn multiply<S: Simd, const M: usize, const N: usize>(
     }
 }
 // ANCHOR_END: multiply
+
+/// Adds `stripᵀ · panel` to the tile: `sums[m][n] += Σₖ strip[k][m] · panel[k][n]`.
+///
+/// `strip` is `(depth, M)` and `panel` `(depth, panel_width)`.
+#[inline(always)]
+pub(super) fn multiply_strip<S: Simd, const M: usize>(
+    simd: S,
+    strip: &[f32],
+    panel: &[f32],
+    sums: &mut [[S::f32s; PANEL_VECTORS]; M],
+) {
+    let (vectors, _) = S::as_simd_f32s(panel);
+    let (lines, _) = vectors.as_chunks::<PANEL_VECTORS>();
+    let (columns, _) = strip.as_chunks::<M>();
+    for (column, line) in columns.iter().zip(lines) {
+        for (number, sums) in column.iter().zip(sums.iter_mut()) {
+            let number = simd.splat_f32s(*number);
+            for (sum, vector) in sums.iter_mut().zip(line) {
+                *sum = simd.mul_add_e_f32s(number, *vector, *sum);
+            }
+        }
+    }
+}
 
 /// Adds `count` outer products to the tile: `sums[m][n] += Σₖ left(k)[m] · right(k)[n]`.
 ///
@@ -158,17 +185,20 @@ impl Panels {
     pub(super) fn pack(
         depth: usize,
         columns: usize,
-        copy: impl Fn(usize, usize, &mut [f32]),
+        copy: impl Fn(usize, usize, &mut [f32]) + Sync,
     ) -> Self {
         let width = panel_width();
+        let size = (depth * width).max(1);
         let mut values = vec![0.0; columns.div_ceil(width) * depth * width];
-        for (number, panel) in values.chunks_exact_mut((depth * width).max(1)).enumerate() {
+        let panels = values.par_chunks_exact_mut(size).enumerate();
+        let panels = panels.with_min_len(WORTH_A_THREAD.div_ceil(size));
+        panels.for_each(|(number, panel)| {
             let first = number * width;
             let used = width.min(columns - first);
             for (k, line) in panel.chunks_exact_mut(width).enumerate() {
                 copy(k, first, &mut line[..used]);
             }
-        }
+        });
         Self {
             values,
             depth,
@@ -184,6 +214,11 @@ impl Panels {
             let first = number * self.width;
             (first, self.width.min(self.columns - first), panel)
         })
+    }
+
+    /// Depth and columns of the matrix.
+    pub(super) fn size(&self) -> (usize, usize) {
+        (self.depth, self.columns)
     }
 
     /// How wide the panels are.

@@ -2,7 +2,7 @@
 
 use candle_core::{D, DType, Tensor};
 
-use crate::{Error, Result, ops::cross_entropy};
+use crate::{Error, Result, ops::token_cross_entropy};
 
 /// The mean cross-entropy of `logits` `(batch, time, vocabulary)` against `targets` `(batch, time)` over all tokens that are not
 /// `padding`, a scalar; its exponential is the perplexity. For [`Training::loss`](super::Training::loss).
@@ -21,8 +21,8 @@ pub fn sequence_cross_entropy(
     padding: u32,
     label_smoothing: f64,
 ) -> Result<Tensor> {
-    let (logits, targets) = tokens(logits, targets, padding)?;
-    cross_entropy(&logits, &targets, label_smoothing)
+    check(logits, targets)?;
+    token_cross_entropy(logits, targets, padding, label_smoothing)
 }
 
 /// 1 for each token of `targets` `(batch, time)` that has the largest of its `logits` `(batch, time, vocabulary)`, 0 for each other,
@@ -32,8 +32,8 @@ pub fn right_tokens(logits: &Tensor, targets: &Tensor, padding: u32) -> Result<T
     Ok(logits.argmax(D::Minus1)?.eq(&targets)?)
 }
 
-/// The rows that are not padding: `(tokens, vocabulary)` and `(tokens)`.
-fn tokens(logits: &Tensor, targets: &Tensor, padding: u32) -> Result<(Tensor, Tensor)> {
+/// Batch, time and vocabulary, where there is a target for each row of the logits.
+fn check(logits: &Tensor, targets: &Tensor) -> Result<(usize, usize, usize)> {
     let &[batch, time, vocabulary] = logits.dims() else {
         return Err(Error::Shape {
             what: "logits".to_owned(),
@@ -48,6 +48,12 @@ fn tokens(logits: &Tensor, targets: &Tensor, padding: u32) -> Result<(Tensor, Te
             found: targets.dims().to_vec(),
         });
     }
+    Ok((batch, time, vocabulary))
+}
+
+/// The rows that are not padding: `(tokens, vocabulary)` and `(tokens)`.
+fn tokens(logits: &Tensor, targets: &Tensor, padding: u32) -> Result<(Tensor, Tensor)> {
+    let (batch, time, vocabulary) = check(logits, targets)?;
     let flat = targets.flatten_all()?.to_dtype(DType::U32)?;
     let ids = flat.to_vec1::<u32>()?;
     let places = (0_u32..).zip(ids).filter(|(_, id)| *id != padding);
@@ -73,7 +79,7 @@ mod tests {
     use candle_core::{Device, Var};
 
     use super::*;
-    use crate::data::Random;
+    use crate::{data::Random, ops::cross_entropy};
 
     #[test]
     fn padding_does_not_count() {

@@ -1,0 +1,230 @@
+//! Scaled dot-product attention of several heads as one operation.
+//!
+//! The heads stay where the layers before and after want them, side by side in each token. Their scores are small matrices that a core
+//! makes, uses and forgets without leaving its cache; only the weights are kept, for the way back.
+
+mod example;
+mod heads;
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, OnceLock};
+
+use candle_core::{CpuStorage, CustomOp3, Device, Layout, Shape, Tensor};
+use rayon::prelude::*;
+
+use self::example::Example;
+use super::{
+    attention_softmax::{Mask, attention_softmax, check_mask},
+    dropout::{Kept, dropout},
+    tile::{PANEL_VECTORS, panel_width},
+    values::{Values, on_cpu, slice},
+};
+use crate::{Error, Result};
+
+/// What each query `(batch, query_time, hidden_size)` finds among keys and values `(batch, key_time, hidden_size)`, of the queries' shape, and
+/// the attention weights `(batch, num_heads, query_time, key_time)`, through which no gradient flows.
+///
+/// `mask` is added to the scores; `kept` says which of the weights are kept in training.
+pub(crate) fn attention(
+    [queries, keys, values]: [&Tensor; 3],
+    num_heads: usize,
+    mask: Option<&Tensor>,
+    kept: Option<Kept>,
+) -> Result<(Tensor, Tensor)> {
+    let (batch, query_time, hidden_size) = dims("queries", queries)?;
+    let (_, key_time, _) = dims("keys", keys)?;
+    for (what, tensor) in [("keys", keys), ("values", values)] {
+        if tensor.dims() != [batch, key_time, hidden_size] {
+            return Err(Error::Shape {
+                what: what.to_owned(),
+                expected: format!("({batch}, {key_time}, {hidden_size})"),
+                found: tensor.dims().to_vec(),
+            });
+        }
+    }
+    if num_heads == 0 || !hidden_size.is_multiple_of(num_heads) {
+        return Err(Error::Argument(format!(
+            "num_heads: expected a divisor of hidden_size, {hidden_size}, found {num_heads}"
+        )));
+    }
+    let head_size = hidden_size / num_heads;
+    let whole_vectors = head_size.is_multiple_of(panel_width() / PANEL_VECTORS);
+    let some = queries.elem_count() * keys.elem_count() > 0;
+    if !(on_cpu(&[queries, keys, values]) && whole_vectors && some) {
+        return composed([queries, keys, values], num_heads, mask, kept);
+    }
+    check_mask(mask, [batch, num_heads, query_time, key_time])?;
+    let weights = Arc::default();
+    let operation = Attention {
+        query_time,
+        key_time,
+        num_heads,
+        head_size,
+        mask: mask
+            .map(|mask| Mask::new(mask, [num_heads, query_time]))
+            .transpose()?,
+        kept,
+        weights: Arc::clone(&weights),
+    };
+    let queries = queries.contiguous()?;
+    let answers = queries.apply_op3(&keys.contiguous()?, &values.contiguous()?, operation)?;
+    let weights = weights.get().cloned();
+    weights.map(|weights| (answers, weights)).ok_or_else(|| {
+        Error::Argument("attention: expected weights of its operation, found none".to_owned())
+    })
+}
+
+fn dims(what: &str, tensor: &Tensor) -> Result<(usize, usize, usize)> {
+    tensor.dims3().map_err(|_| Error::Shape {
+        what: what.to_owned(),
+        expected: "(batch, time, hidden_size)".to_owned(),
+        found: tensor.dims().to_vec(),
+    })
+}
+
+// ANCHOR: composed
+/// The same in operations that run anywhere, one after the other.
+fn composed(
+    [queries, keys, values]: [&Tensor; 3],
+    num_heads: usize,
+    mask: Option<&Tensor>,
+    kept: Option<Kept>,
+) -> Result<(Tensor, Tensor)> {
+    let heads = |tokens: &Tensor| -> Result<Tensor> {
+        let (batch, time, hidden_size) = tokens.dims3()?;
+        let heads = tokens.reshape((batch, time, num_heads, hidden_size / num_heads))?; // (batch, time, num_heads, head_size)
+        Ok(heads.transpose(1, 2)?.contiguous()?) // (batch, num_heads, time, head_size)
+    };
+    let (queries, keys, values) = (heads(queries)?, heads(keys)?, heads(values)?);
+    let scores = queries.matmul(&keys.t()?)?; // (batch, num_heads, query_time, key_time)
+    // A sum of head_size products is √head_size times as wide as each: softmax would choose one key and forget the others.
+    let scale = 1.0 / (queries.dim(3)? as f64).sqrt();
+    let weights = attention_softmax(&scores, mask, scale)?;
+    let used = match kept {
+        Some(kept) => dropout(&weights, kept)?,
+        None => weights.clone(),
+    };
+    let answers = used.matmul(&values)?; // (batch, num_heads, query_time, head_size)
+    let joined = answers.transpose(1, 2)?.flatten_from(2)?; // (batch, query_time, hidden_size)
+    Ok((joined, weights.detach()))
+}
+// ANCHOR_END: composed
+
+struct Attention {
+    query_time: usize,
+    key_time: usize,
+    num_heads: usize,
+    head_size: usize,
+    mask: Option<Mask>,
+    kept: Option<Kept>,
+    /// `(batch, num_heads, query_time, key_time)`, from the way there for the way back.
+    weights: Arc<OnceLock<Tensor>>,
+}
+
+impl Attention {
+    /// How many numbers an example has in queries, in keys, and in attention weights.
+    fn sizes(&self) -> (usize, usize, usize) {
+        let hidden_size = self.num_heads * self.head_size;
+        let scores = self.query_time * self.key_time;
+        (
+            self.query_time * hidden_size,
+            self.key_time * hidden_size,
+            self.num_heads * scores,
+        )
+    }
+}
+
+impl CustomOp3 for Attention {
+    fn name(&self) -> &'static str {
+        "attention"
+    }
+
+    fn cpu_fwd(
+        &self,
+        queries: &CpuStorage,
+        queries_layout: &Layout,
+        keys: &CpuStorage,
+        keys_layout: &Layout,
+        values: &CpuStorage,
+        values_layout: &Layout,
+    ) -> candle_core::Result<(CpuStorage, Shape)> {
+        let (keys, values) = (slice(keys, keys_layout)?, slice(values, values_layout)?);
+        let queries = slice(queries, queries_layout)?;
+        let (query, key, weight) = self.sizes();
+        let batch = queries.len() / query;
+        let (mut answers, mut weights) = (vec![0.0; queries.len()], vec![0.0; batch * weight]);
+        answers
+            .par_chunks_mut(query)
+            .zip(weights.par_chunks_mut(weight))
+            .zip(queries.par_chunks(query))
+            .zip(keys.par_chunks(key).zip(values.par_chunks(key)))
+            .enumerate()
+            .for_each(
+                |(number, (((answers, weights), queries), (keys, values)))| {
+                    let example = Example {
+                        attention: self,
+                        number,
+                        queries,
+                        keys,
+                        values,
+                    };
+                    example.forward(answers, weights);
+                },
+            );
+        let shape = (batch, self.num_heads, self.query_time, self.key_time);
+        let weights = Tensor::from_vec(weights, shape, &Device::Cpu)?;
+        let _ = self.weights.set(weights);
+        Ok((CpuStorage::F32(answers), queries_layout.shape().clone()))
+    }
+
+    fn bwd(
+        &self,
+        queries: &Tensor,
+        keys: &Tensor,
+        values: &Tensor,
+        _answers: &Tensor,
+        gradient: &Tensor,
+    ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let Some(weights) = self.weights.get() else {
+            candle_core::bail!("attention: the way back came before the way there")
+        };
+        let gradient = gradient.contiguous()?;
+        let [query_numbers, key_numbers, value_numbers, weights, gradient] = [
+            Values::of(queries)?,
+            Values::of(keys)?,
+            Values::of(values)?,
+            Values::of(weights)?,
+            Values::of(&gradient)?,
+        ];
+        let (query, key, weight) = self.sizes();
+        let mut to_queries = vec![0.0; query_numbers.len()];
+        let mut to_keys = vec![0.0; key_numbers.len()];
+        let mut to_values = vec![0.0; key_numbers.len()];
+        to_queries
+            .par_chunks_mut(query)
+            .zip(to_keys.par_chunks_mut(key))
+            .zip(to_values.par_chunks_mut(key))
+            .enumerate()
+            .for_each(|(number, ((to_queries, to_keys), to_values))| {
+                let example = Example {
+                    attention: self,
+                    number,
+                    queries: &query_numbers[number * query..][..query],
+                    keys: &key_numbers[number * key..][..key],
+                    values: &value_numbers[number * key..][..key],
+                };
+                let weights = &weights[number * weight..][..weight];
+                let gradient = &gradient[number * query..][..query];
+                example.backward(weights, gradient, [to_queries, to_keys, to_values]);
+            });
+        let tensor = |numbers: Vec<f32>, like: &Tensor| {
+            Tensor::from_vec(numbers, like.shape(), like.device()).map(Some)
+        };
+        Ok((
+            tensor(to_queries, queries)?,
+            tensor(to_keys, keys)?,
+            tensor(to_values, values)?,
+        ))
+    }
+}
