@@ -262,7 +262,10 @@ fn the_summariser_that_ships_is_ahead_of_lead_on_real_e_mails() -> Result<()> {
     let rows: Vec<Value> = rows.collect::<Result<_>>()?;
     for measure in ["rouge1", "rouge2", "rougeL"] {
         let [lead, ours] = [&rows[0], &rows[1]].map(|row| row[measure].as_f64());
-        assert!(lead.is_some() && lead < ours, "{measure}: {lead:?} {ours:?}");
+        assert!(
+            lead.is_some() && lead < ours,
+            "{measure}: {lead:?} {ours:?}"
+        );
     }
     Ok(())
 }
