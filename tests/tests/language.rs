@@ -229,7 +229,7 @@ fn shipped_summarizer() -> String {
 
 #[test]
 fn the_summariser_that_ships_writes_a_subject() -> Result<()> {
-    let email = "Hi all,\nthe meeting about the pipeline contract was moved to Thursday. Please bring the draft.\nThanks, Mira";
+    let email = "Please send me the draft of the master agreement before Friday. Thanks, Ana";
     let shipped = shipped_summarizer();
     let mut command = language(["summarize", "-", "--json", "--engine", &shipped])?;
     let output = with_input(&mut command, email.as_bytes())?;
@@ -237,7 +237,11 @@ fn the_summariser_that_ships_writes_a_subject() -> Result<()> {
     let found: Value = serde_json::from_slice(&output.stdout)?;
     assert_eq!(found["engine"], "abstractive (copying Transformer)");
     let subject = found["summary"].as_str().context("no summary")?;
-    assert!(subject.to_lowercase().contains("meeting"), "{subject}");
+    let said = subject.to_lowercase();
+    assert!(
+        said.contains("draft") || said.contains("agreement"),
+        "{subject}"
+    );
     assert!(found["words"].as_u64().is_some_and(|words| words <= 12));
     Ok(())
 }
@@ -258,7 +262,10 @@ fn the_summariser_that_ships_is_ahead_of_lead_on_real_e_mails() -> Result<()> {
     let rows: Vec<Value> = rows.collect::<Result<_>>()?;
     for measure in ["rouge1", "rouge2", "rougeL"] {
         let [lead, ours] = [&rows[0], &rows[1]].map(|row| row[measure].as_f64());
-        assert!(lead < ours, "{measure}: {lead:?} {ours:?}");
+        assert!(
+            lead.is_some() && lead < ours,
+            "{measure}: {lead:?} {ours:?}"
+        );
     }
     Ok(())
 }

@@ -21,8 +21,8 @@ pub struct Args {
     file: PathBuf,
 
     /// What writes it: `extractive` picks sentences by a pretrained model's vectors if that is here and else by their words, `tf-idf` by
-    /// their words, `lead` takes the first ones; `abstractive` writes a subject line with the weights of `cargo course train summarizer`,
-    /// and a file of such weights may be named; a T5's folder or name on the Hugging Face hub writes its own
+    /// their words, `lead` takes the first ones; `abstractive` writes a subject line with the weights that ship, or with yours if you
+    /// ran `cargo course train summarizer`, and a file of such weights may be named; a T5's folder or name on the Hugging Face hub writes its own
     #[arg(long, value_name = "NAME", default_value = "extractive")]
     engine: String,
 

@@ -13,7 +13,7 @@ const SHARED: usize = 10;
 /// The e-mails of `learned` that say something else than those held out.
 ///
 /// AESLC was collected from many people's mailboxes, and a circular lies in several: without this, one in eight e-mails of the test
-/// set would have a copy among those that a model learns from, with subjects by the same people.
+/// set would have a copy among those that a model learns from, with subjects for the same text.
 pub fn without_copies(learned: Vec<Email>, held_out: &[&[Email]]) -> Vec<Email> {
     let held_out: HashSet<Vec<String>> =
         held_out.iter().copied().flatten().flat_map(runs).collect();
