@@ -39,6 +39,21 @@ fn a_translator_is_timed() -> Result<()> {
 }
 
 #[test]
+fn a_detector_is_timed() -> Result<()> {
+    let report = bench(
+        &["bench-detect", "--steps", "1"],
+        &["pytorch", "pytorch_best"],
+    )?;
+    for task in ["training", "detection"] {
+        let speed = report[task]["ours_pictures_per_s"].as_f64();
+        assert!(speed.is_some_and(|speed| speed > 0.0), "{report}");
+        assert_eq!(report[task]["ratio_to_pytorch"], Value::Null);
+    }
+    assert_eq!(report["pictures"], "built-in scenes");
+    Ok(())
+}
+
+#[test]
 fn word_vectors_are_timed() -> Result<()> {
     let report = bench(&["bench-embeddings", "--epochs", "1"], &["gensim"])?;
     for mode in ["skip_gram", "cbow"] {

@@ -103,9 +103,20 @@ fn the_number_of_threads_changes_no_bit() -> Result<()> {
 
 #[test]
 fn pictures_that_chance_changes_go_on_bit_for_bit() -> Result<()> {
+    goes_on_bit_for_bit(&["cifar-resnet", "--limit", "200", "--batch-size", "20"])
+}
+
+#[test]
+fn a_detector_goes_on_bit_for_bit() -> Result<()> {
+    goes_on_bit_for_bit(&["detect-one-stage", "--limit", "12", "--batch-size", "2"])
+}
+
+/// A run of two epochs that is killed and resumed ends as one that is not.
+fn goes_on_bit_for_bit(arguments: &[&str]) -> Result<()> {
     let start = |folder: &Path| -> Result<Command> {
-        let mut command = models(["train", "cifar-resnet", "--builtin", "--limit", "200"])?;
-        command.args(["--batch-size", "20", "--seed", "3", "--epochs", "2"]);
+        let mut command = models(["train"])?;
+        command.args(arguments);
+        command.args(["--builtin", "--seed", "3", "--epochs", "2"]);
         command.arg("--out").arg(folder);
         Ok(command)
     };

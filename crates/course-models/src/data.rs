@@ -32,12 +32,12 @@ impl Subject {
 pub struct Args {
     /// The data instead of the course's own: for digits a folder with the four IDX files of MNIST, for photographs a
     /// folder with the official files of CIFAR-10, or ten classes as train/<class>/<picture> and test/<class>/<picture>,
-    /// or a tar of these; for a translator a file of sentence pairs, a pair a line with a tab between, and for a summariser
+    /// or a tar of these; for a detector a Pascal VOC folder or its tar, or a COCO file that ends in .json; for a translator a file of sentence pairs, a pair a line with a tab between, and for a summariser
     /// one of texts and their summaries
     #[arg(long, value_name = "PATH", conflicts_with = "builtin")]
     pub data: Option<PathBuf>,
 
-    /// Pictures, sentences or e-mails made by a program, which need no download: 6,000 + 1,000 pictures
+    /// Pictures, scenes, sentences or e-mails made by a program, which need no download: 6,000 + 1,000 pictures
     #[arg(long)]
     pub builtin: bool,
 
@@ -71,10 +71,10 @@ pub struct Data {
 }
 
 /// What is said of a model of somebody's own pictures.
-const OWN: &str = "as your pictures";
+pub const OWN: &str = "as your pictures";
 
 /// What is said of a model of pictures that the course draws.
-const BUILTIN: &str = "MIT OR Apache-2.0, as the course's code";
+pub const BUILTIN: &str = "MIT OR Apache-2.0, as the course's code";
 
 /// Pictures as they were found.
 struct Found {

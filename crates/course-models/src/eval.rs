@@ -11,6 +11,7 @@ use kindling::{
 
 use crate::{
     data::{self, Data},
+    detection,
     recipes::{Recipe, recipe},
 };
 
@@ -35,6 +36,15 @@ pub struct Args {
 
 /// Runs `cargo course eval`.
 pub fn run(args: Args) -> Result<ExitCode> {
+    let name = match (&args.model, &args.weights) {
+        (Some(name), _) => Some(name.clone()),
+        (None, Some(file)) => named_in(file)?,
+        (None, None) => None,
+    };
+    if let Some(recipe) = name.as_deref().and_then(detection::recipe) {
+        let file = places::find_weights(recipe.name, args.weights)?;
+        return detection::evaluate(&recipe, &file, &args.data, args.json);
+    }
     let (recipe, model, file) = trained(args.model.as_deref(), args.weights)?;
     let data = Data::load(recipe.subject, recipe.validation, &args.data)?;
     let (loss, share) = evaluate(model.as_ref(), &data.test)?;
@@ -81,7 +91,13 @@ pub fn trained(
 ) -> Result<(&'static Recipe, Box<dyn Model>, PathBuf)> {
     let recipe = match (name, &weights) {
         (Some(name), _) => recipe(name)?,
-        (None, Some(file)) => named_in(file)?,
+        (None, Some(file)) => match named_in(file)? {
+            Some(name) => recipe(&name)?,
+            None => bail!(
+                "{}: it does not say which model it is of; name the model",
+                file.display()
+            ),
+        },
         (None, None) => bail!("name a model, or a file of weights with --weights"),
     };
     let file = places::find_weights(recipe.name, weights)?;
@@ -98,16 +114,10 @@ pub fn trained(
     Ok((recipe, model, file))
 }
 
-/// The recipe that the weights were trained by.
-fn named_in(file: &std::path::Path) -> Result<&'static Recipe> {
-    let file_exists = places::find_weights("", Some(file.to_owned()))?;
-    match read_details(&file_exists)?.remove("recipe") {
-        Some(name) => recipe(&name),
-        None => bail!(
-            "{}: it does not say which model it is of; name the model",
-            file.display()
-        ),
-    }
+/// The name of the recipe that the weights were trained by, where they know it.
+fn named_in(file: &std::path::Path) -> Result<Option<String>> {
+    let file = places::find_weights("", Some(file.to_owned()))?;
+    Ok(read_details(&file)?.remove("recipe"))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod bench;
 mod data;
+mod detection;
 mod embeddings;
 mod eval;
 mod limit;
@@ -49,6 +50,9 @@ enum Command {
     /// Time the training of a translator beside PyTorch
     #[command(name = "bench-seq2seq")]
     BenchSeq2seq(translation::BenchArgs),
+    /// Time a detector, training and use, beside PyTorch
+    #[command(name = "bench-detect")]
+    BenchDetect(detection::BenchArgs),
     /// Time the training of word vectors beside gensim
     #[command(name = "bench-embeddings")]
     BenchEmbeddings(embeddings::BenchArgs),
@@ -92,6 +96,7 @@ fn main() -> ExitCode {
         Command::Translate(args) => translation::run(args),
         Command::BenchTrain(args) => bench::run(args),
         Command::BenchSeq2seq(args) => translation::bench(&args),
+        Command::BenchDetect(args) => detection::bench(&args),
         Command::BenchEmbeddings(args) => embeddings::bench(&args),
     })
 }

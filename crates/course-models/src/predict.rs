@@ -13,6 +13,7 @@ use image::GrayImage;
 use kindling::{models::Model, train::places};
 
 use crate::{
+    detection,
     eval::trained,
     photo::{self, SIDE},
     recipes::RECIPES,
@@ -29,6 +30,8 @@ pub struct Args {
 enum What {
     /// Read a handwritten digit in each picture, of any size, dark on bright or bright on dark
     Digits(DigitsArgs),
+    /// Find objects in each picture, such as the cells in blood; writes the picture with boxes, and a JSON file
+    Detect(detection::PredictArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -58,6 +61,7 @@ struct DigitsArgs {
 pub fn run(args: Args) -> Result<ExitCode> {
     match args.what {
         What::Digits(args) => digits(args),
+        What::Detect(args) => detection::predict(&args),
     }
 }
 

@@ -11,7 +11,7 @@ use kindling::{
     optim::{Adam, Nesterov, NesterovConfig, Optimizer, Schedule},
 };
 
-use crate::{data::Subject, embeddings, summary, translation};
+use crate::{data::Subject, detection, embeddings, summary, translation};
 
 /// Everything that decides what a trained model is, apart from the seed.
 #[derive(Debug, Clone)]
@@ -153,6 +153,7 @@ pub fn recipe(name: &str) -> Result<&'static Recipe> {
     let Some(recipe) = found else {
         let names = RECIPES.iter().map(|recipe| recipe.name);
         let names: Vec<_> = names
+            .chain(detection::RECIPES.iter().map(|recipe| recipe.name))
             .chain(translation::NAMES)
             .chain([summary::NAME, embeddings::NAME])
             .collect();

@@ -20,7 +20,7 @@ use signal_hook::{consts::SIGINT, flag};
 
 use crate::{
     data::{self, Data},
-    numbers,
+    detection, numbers,
     recipes::{Recipe, recipe},
     summary, translation,
 };
@@ -31,7 +31,7 @@ pub const INTERRUPTED: u8 = 130;
 /// Train a model, with checkpoints, a log and weights at the end.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Its name, such as mnist-mlp, transformer-translate or summarizer
+    /// Its name, such as mnist-mlp, detect-one-stage, transformer-translate or summarizer
     #[arg(required = true)]
     model: Option<String>,
 
@@ -84,12 +84,15 @@ pub fn run(args: Args) -> Result<ExitCode> {
         args.check()?;
         return summary::train(&args, &stop_on_ctrl_c()?);
     }
+    if let Some(recipe) = detection::recipe(args.model()) {
+        args.check()?;
+        return detection::train(recipe, &args, &stop_on_ctrl_c()?);
+    }
     let recipe = args.recipe()?;
     let default = || places::runs(recipe.name);
     let out = args.out.clone().unwrap_or_else(default);
     writable(&out)?;
     let data = Data::load(recipe.subject, recipe.validation, &args.data)?;
-    let seeds = args.seed..args.seed.saturating_add(args.seeds);
     let run = Run {
         recipe,
         data,
@@ -97,23 +100,32 @@ pub fn run(args: Args) -> Result<ExitCode> {
         out,
         stop: stop_on_ctrl_c()?,
     };
-    let mut accuracies = Vec::new();
-    for seed in seeds {
-        let Some(accuracy) = run.train(seed)? else {
+    each_seed(&run.args, ("test accuracy", " %"), |seed| run.train(seed))
+}
+
+/// Trains with each seed, and ends with the mean of the scores, by the name and the unit of their measure; a run that was stopped has none.
+pub fn each_seed(
+    args: &Args,
+    (measure, unit): (&str, &str),
+    mut train: impl FnMut(u64) -> Result<Option<f64>>,
+) -> Result<ExitCode> {
+    let mut scores = Vec::new();
+    for seed in args.seed..args.seed.saturating_add(args.seeds) {
+        let Some(score) = train(seed)? else {
             return Ok(stopped());
         };
-        accuracies.push(100.0 * accuracy);
+        scores.push(score);
     }
-    if accuracies.len() > 1 {
-        let count = accuracies.len();
-        let mean = accuracies.iter().sum::<f64>() / count as f64;
-        println!("\ntest accuracy of {count} seeds: mean {mean:.2} %, each {accuracies:.2?}");
+    if scores.len() > 1 {
+        let count = scores.len();
+        let mean = scores.iter().sum::<f64>() / count as f64;
+        println!("\n{measure} of {count} seeds: mean {mean:.2}{unit}, each {scores:.2?}");
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Says how to go on, and how the program ends.
-pub fn stopped() -> ExitCode {
+fn stopped() -> ExitCode {
     eprintln!("stopped; the same command with --resume goes on from here");
     ExitCode::from(INTERRUPTED)
 }
@@ -128,7 +140,7 @@ struct Run {
 }
 
 impl Run {
-    /// Trains with this seed and keeps the weights; returns the accuracy on the test set, or nothing when stopped.
+    /// Trains with this seed and keeps the weights; returns the accuracy on the test set in percent, or nothing when stopped.
     fn train(&self, seed: u64) -> Result<Option<f64>> {
         let model = (self.recipe.model)(seed)?;
         self.announce(seed, model.as_ref());
@@ -147,7 +159,7 @@ impl Run {
         let all = started.elapsed().as_secs_f64();
         println!("{score}, {seconds:.1} s of training, {all:.1} s in all");
         self.keep(seed, model.as_ref(), &score)?;
-        Ok(Some(accuracy))
+        Ok(Some(100.0 * accuracy))
     }
 
     fn announce(&self, seed: u64, model: &dyn Model) {

@@ -25,8 +25,35 @@ pub fn run<C: Parser>(command: impl FnOnce(C) -> Result<ExitCode>) -> ExitCode {
         // Whoever reads has seen enough, as `head` has: that is no failure.
         Err(error) if output::is_closed(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            output::note(&format!("error: {error:#}"));
+            output::note(&format!("error: {}", in_words(&error)));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// What went wrong and why; a cause that the words before it already end with is not said twice.
+fn in_words(error: &anyhow::Error) -> String {
+    let mut words = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if words.is_empty() {
+            words = cause;
+        } else if !words.ends_with(&cause) {
+            words = format!("{words}: {cause}");
+        }
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_cause_is_told_once() {
+        let missing = || std::io::Error::other("no such file");
+        let told = anyhow::Error::new(missing()).context("blood.png");
+        assert_eq!(in_words(&told), "blood.png: no such file");
+        let told = anyhow::Error::new(missing()).context("blood.png: no such file");
+        assert_eq!(in_words(&told), "blood.png: no such file");
     }
 }

@@ -28,6 +28,8 @@ enum What {
     /// How many tokens a second a translator learns from: our Transformer beside PyTorch's
     #[command(name = "seq2seq")]
     Seq2seq(crate::models::Args),
+    /// How many pictures a second a detector learns from and looks at: ours beside PyTorch's
+    Detect(crate::models::Args),
     /// How many words a second word vectors learn from: ours beside gensim's
     Embeddings(crate::models::Args),
 }
@@ -39,6 +41,7 @@ pub fn run(args: Args) -> Result<()> {
         What::Train(args) => crate::models::run("bench-train", &args),
         What::Embedder(args) => crate::models::run("bench-embedder", &args),
         What::Seq2seq(args) => crate::models::run("bench-seq2seq", &args),
+        What::Detect(args) => crate::models::run("bench-detect", &args),
         What::Embeddings(args) => crate::models::run("bench-embeddings", &args),
     }
 }

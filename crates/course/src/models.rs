@@ -127,6 +127,8 @@ mod tests {
             ("embed", None, "course-language"),
             ("bench-train", None, "course-models"),
             ("bench-seq2seq", None, "course-models"),
+            ("bench-detect", None, "course-models"),
+            ("predict", Some("detect"), "course-models"),
             ("bench-embeddings", Some("--json"), "course-models"),
             ("bench-embedder", Some("--json"), "course-language"),
         ] {

@@ -9,7 +9,10 @@ use std::{
 use kindling::{
     Result,
     boxes::Object,
-    data::detection::{DetectionSet, Letterbox},
+    data::{
+        Random,
+        detection::{DetectionSet, Letterbox},
+    },
 };
 use kindling_progress::Progress;
 use rayon::prelude::*;
@@ -94,6 +97,49 @@ impl Annotations {
         }
     }
 
+    /// Deals the pictures out at random into one part for each of `shares`, which are in proportion to the whole; the same seed deals the same way.
+    ///
+    /// What is wrong stays with the first part.
+    #[must_use]
+    pub fn split(&self, shares: &[f64], seed: u64) -> Vec<Self> {
+        let mut order: Vec<usize> = (0..self.pictures.len()).collect();
+        Random::new(seed).shuffle(&mut order);
+        let whole: f64 = shares.iter().sum();
+        let (mut parts, mut start, mut so_far) = (Vec::new(), 0, 0.0);
+        for share in shares {
+            so_far += share / whole;
+            let end = (so_far * order.len() as f64).round() as usize;
+            let mut chosen = order[start..end].to_vec();
+            chosen.sort_unstable();
+            let pictures = chosen.iter().map(|&place| self.pictures[place].clone());
+            let problems = if parts.is_empty() {
+                self.problems.clone()
+            } else {
+                Vec::new()
+            };
+            parts.push(Self {
+                pictures: pictures.collect(),
+                problems,
+                ..self.clone()
+            });
+            start = end;
+        }
+        parts
+    }
+
+    /// Fails when there are problems in any of the parts, and names them all.
+    pub fn refuse_problems(parts: &[&Self]) -> Result<()> {
+        let mut problems: Vec<Problem> = parts
+            .iter()
+            .flat_map(|part| part.problems.iter().cloned())
+            .collect();
+        problems.dedup();
+        match parts.first() {
+            Some(first) if !problems.is_empty() => Err(error(&first.place, &problems)),
+            _ => Ok(()),
+        }
+    }
+
     /// Keeps decoded pictures in this folder, for as long as no picture and no annotation changes.
     #[must_use]
     pub fn cached_in(self, folder: impl Into<PathBuf>) -> Self {
@@ -107,9 +153,7 @@ impl Annotations {
     ///
     /// Fails when there are problems, and names them all.
     pub fn decode(&self, height: usize, width: usize) -> Result<DetectionSet> {
-        if !self.problems.is_empty() {
-            return Err(error(&self.place, &self.problems));
-        }
+        Self::refuse_problems(&[self])?;
         let Some(folder) = &self.cache else {
             return self.decode_all(height, width);
         };

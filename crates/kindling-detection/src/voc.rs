@@ -129,6 +129,27 @@ impl VocFolder {
         ))
     }
 
+    /// The parts of these names, with the classes of all pictures; nothing unless each part has its list in `ImageSets/Main`.
+    pub fn parts<const COUNT: usize>(
+        &self,
+        names: [&str; COUNT],
+    ) -> Result<Option<[Annotations; COUNT]>> {
+        let files = Arc::new(open(&self.path)?);
+        if !names.iter().all(|name| files.has(&list(name))) {
+            return Ok(None);
+        }
+        let classes = match &self.classes {
+            Some(classes) => classes.clone(),
+            None => self.read_from(Arc::clone(&files))?.classes().to_vec(),
+        };
+        let mut parts = Vec::new();
+        for name in names {
+            let part = self.clone().part(name).classes(classes.clone());
+            parts.push(part.read_from(Arc::clone(&files))?);
+        }
+        Ok(parts.try_into().ok())
+    }
+
     /// The names of the pictures, without their ends.
     fn names(&self, files: &Files) -> Result<Vec<String>> {
         let wrong = |problem: String| Error::Format {
@@ -137,7 +158,7 @@ impl VocFolder {
         };
         let names: Vec<String> = match &self.part {
             Some(part) => {
-                let list = format!("ImageSets/Main/{part}.txt");
+                let list = list(part);
                 let bytes = files
                     .read(&list)
                     .map_err(|error| wrong(format!("{list}: {error}")))?;
@@ -162,6 +183,11 @@ impl VocFolder {
             false => Ok(names),
         }
     }
+}
+
+/// The file that says which pictures belong to a part.
+fn list(part: &str) -> String {
+    format!("ImageSets/Main/{part}.txt")
 }
 
 fn open(path: &Path) -> Result<Files> {
@@ -355,6 +381,51 @@ mod tests {
         let pixels = set.images(0..1).unwrap().flatten_all().unwrap();
         let pixels = pixels.to_vec1::<f32>().unwrap();
         assert!(pixels[0] > 0.9 && pixels[1] < 0.1);
+    }
+
+    #[test]
+    fn parts_share_the_classes_of_all_pictures_and_are_listed_or_dealt_out() {
+        let cat = annotation(&[("cat", GOOD, "0")]);
+        let flat = annotation(&[("cat", ["4", "2", "4", "9"], "0")]);
+        let folder = folder(&[("a", good()), ("b", cat), ("c", flat.clone()), ("d", flat)]);
+        let lists = folder.path().join("ImageSets/Main");
+        fs::write(lists.join("train.txt"), "b\nc\n").unwrap();
+        let voc = VocFolder::new(folder.path());
+        assert!(voc.parts(["train", "test"]).unwrap().is_none());
+        fs::write(lists.join("test.txt"), "d\n").unwrap();
+        let [train, test] = voc.parts(["train", "test"]).unwrap().unwrap();
+        assert_eq!(train.classes(), ["ant", "cat"]);
+        assert_eq!((train.pictures().len(), test.pictures().len()), (2, 1));
+        let error = Annotations::refuse_problems(&[&train, &test]).unwrap_err();
+        let error = error.to_string();
+        assert!(
+            error.contains("c.xml:4") && error.contains("d.xml:4"),
+            "{error}"
+        );
+
+        let all = voc.read().unwrap().leave_out_problems();
+        let names = |part: &Annotations| -> Vec<String> {
+            let pictures = part.pictures().iter();
+            pictures.map(|picture| picture.name.clone()).collect()
+        };
+        let dealt = all.split(&[0.5, 0.25, 0.25], 1);
+        assert_eq!(
+            dealt
+                .iter()
+                .map(|part| part.pictures().len())
+                .collect::<Vec<_>>(),
+            [2, 1, 1]
+        );
+        let mut seen: Vec<String> = dealt.iter().flat_map(names).collect();
+        seen.sort();
+        assert_eq!(seen, names(&all));
+        let again = all.split(&[0.5, 0.25, 0.25], 1);
+        assert!(
+            dealt
+                .iter()
+                .zip(&again)
+                .all(|(one, other)| names(one) == names(other))
+        );
     }
 
     #[test]

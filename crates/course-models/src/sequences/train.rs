@@ -19,12 +19,15 @@ use kindling::{
 };
 
 use super::{Pairs, Recipe};
-use crate::train::{Args, command, stopped, writable};
+use crate::train::{Args, command, each_seed, writable};
 
 /// What is trained on pairs, and how it is judged.
 pub trait Task {
     /// The network.
     type Network;
+
+    /// The measure that several seeds are compared by.
+    const MEASURE: &'static str;
 
     /// What it learns from.
     fn pairs(&self) -> &Pairs;
@@ -45,8 +48,7 @@ pub trait Task {
 /// How good a network is.
 #[derive(Debug)]
 pub struct Score {
-    /// The measure that several seeds are compared by.
-    pub measure: &'static str,
+    /// What several seeds are compared by.
     pub value: f64,
     /// All measures in words.
     pub words: String,
@@ -72,23 +74,7 @@ pub fn train<T: Task>(
         out: &out,
         stop,
     };
-    let mut scores = Vec::new();
-    for seed in args.seed..args.seed.saturating_add(args.seeds) {
-        let Some(score) = run.one(seed)? else {
-            return Ok(stopped());
-        };
-        scores.push(score);
-    }
-    if let [first, _, ..] = scores.as_slice() {
-        let measure = first.measure;
-        let values: Vec<f64> = scores.iter().map(|score| score.value).collect();
-        let mean = values.iter().sum::<f64>() / values.len() as f64;
-        println!(
-            "\n{measure} of {} seeds: mean {mean:.2}, each {values:.2?}",
-            values.len()
-        );
-    }
-    Ok(ExitCode::SUCCESS)
+    each_seed(args, (T::MEASURE, ""), |seed| run.one(seed))
 }
 
 /// What all seeds share.
@@ -101,8 +87,8 @@ struct Run<'a, T> {
 }
 
 impl<T: Task> Run<'_, T> {
-    /// Trains with one seed and keeps the weights; returns the score, or nothing when stopped.
-    fn one(&self, seed: u64) -> Result<Option<Score>> {
+    /// Trains with one seed and keeps the weights; returns what seeds are compared by, or nothing when stopped.
+    fn one(&self, seed: u64) -> Result<Option<f64>> {
         let network = self.task.network(seed)?;
         let started = Instant::now();
         let history = self.fit(seed, self.task.model(&network))?;
@@ -130,7 +116,7 @@ impl<T: Task> Run<'_, T> {
         details.extend(own.iter().map(|(name, words)| (*name, words.as_str())));
         save_weights(self.task.model(&network), &file, &details)?;
         println!("weights: {}", file.display());
-        Ok(Some(score))
+        Ok(Some(score.value))
     }
 
     /// The recipe, carried out.

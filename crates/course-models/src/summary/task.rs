@@ -46,6 +46,8 @@ struct Subjects {
 impl Task for Subjects {
     type Network = CopyTransformer;
 
+    const MEASURE: &'static str = "ROUGE-L";
+
     fn pairs(&self) -> &Pairs {
         &self.pairs
     }
@@ -70,7 +72,6 @@ impl Task for Subjects {
         let [one, two, longest] =
             [rouge.rouge1, rouge.rouge2, rouge.rouge_l].map(|score| 100.0 * score.f1);
         Ok(Score {
-            measure: "ROUGE-L",
             value: longest,
             words: format!("ROUGE-1 {one:.2}, ROUGE-2 {two:.2}, ROUGE-L {longest:.2}"),
             how: format!(

@@ -44,6 +44,8 @@ struct Translation {
 impl Task for Translation {
     type Network = Network;
 
+    const MEASURE: &'static str = "BLEU";
+
     fn pairs(&self) -> &Pairs {
         &self.pairs
     }
@@ -75,7 +77,6 @@ impl Task for Translation {
         let references = self.test.iter().map(|pair| [pair.target.as_str()]);
         let bleu = bleu(&said?, &references.collect::<Vec<[&str; 1]>>())?;
         Ok(Score {
-            measure: "BLEU",
             value: bleu.score,
             words: bleu.to_string(),
             how: format!("on the test set, beam {BEAM_WIDTH}"),

@@ -40,6 +40,7 @@ pub use mnist::{FASHION, Mnist, Source};
 pub use packed::{pack_sequences, unpack_sequences};
 pub use picture_loader::PictureLoader;
 pub use pictures::Pictures;
+pub(crate) use pictures::brightness;
 pub use planted_text::{PlantedText, Topic};
 pub use random::Random;
 pub use sequence_pairs::{SequencePairs, SpecialTokens, pad_sequences};

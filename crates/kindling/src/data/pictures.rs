@@ -230,7 +230,7 @@ impl Pictures {
 }
 
 /// From a byte to a number from 0 to 1, exactly as [`super::Mnist`] computes it.
-pub(super) fn brightness(byte: u8) -> f32 {
+pub(crate) fn brightness(byte: u8) -> f32 {
     f32::from(byte) * (1.0 / 255.0) as f32
 }
 

@@ -4,7 +4,7 @@ use crate::boxes::{Detection, Object, Role};
 
 /// What became of a found box.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// It is the surest box on an object that has to be found.
     Right,
     /// It is on nothing, or on an object that a surer box has found.
@@ -16,7 +16,7 @@ pub(super) enum Verdict {
 /// For each threshold the verdicts on `found`, which is sorted, surest first. Found boxes and objects are of one class.
 ///
 /// An object that counts is preferred to one that does not; only a crowd takes more than one box (`COCOeval.evaluateImg`).
-pub(super) fn verdicts(
+pub(crate) fn verdicts(
     found: &[Detection],
     objects: &[Object],
     thresholds: &[f64],

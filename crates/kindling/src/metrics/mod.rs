@@ -29,6 +29,7 @@ use candle_core::{D, Tensor};
 pub use analogies::{AnalogyScore, AnalogyScores, analogy_accuracy};
 pub use bleu::{BleuConfig, BleuScore, bleu, sentence_bleu};
 pub use bleu_tokenizer::BleuTokenizer;
+pub(crate) use box_matching::{Verdict, verdicts};
 pub use chrf::{ChrfConfig, chrf};
 pub use confusion::ConfusionMatrix;
 pub use mean_average_precision::{ClassPrecision, DetectionScore, MeanAveragePrecision};

@@ -1,6 +1,7 @@
 //! A feature pyramid: what a picture shows, on maps of several fineness that all know what the coarsest knows (Lin et al., 2017).
 
 use candle_core::{Tensor, Var};
+use serde::{Deserialize, Serialize};
 
 use super::channels_last;
 use crate::{
@@ -16,7 +17,7 @@ const LEVELS: usize = 3;
 
 // ANCHOR: config
 /// The sizes of a [`FeaturePyramid`]; by default a small one for pictures of 128 × 128 pixels.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeaturePyramidConfig {
     /// Height and width of a picture; multiples of the coarsest stride.
     pub image: (usize, usize),

@@ -4,7 +4,7 @@
 //! variables and the paths that optimisers take over it), [`Images`] (a grid of pictures), [`BoxedImages`]
 //! (pictures with boxes around things), [`Heatmap`] (a confusion
 //! matrix, an attention map) and [`Graph`] (what is computed from what). All work alike: name the figure, add data,
-//! call `draw`. Adding never fails; `draw` reports the first thing that is wrong, by name.
+//! call `draw`. [`draw_boxes`] draws into a picture's own pixels instead. Adding never fails; `draw` reports the first thing that is wrong, by name.
 //!
 //! ```
 //! use kindling::plot::Lines;
@@ -23,6 +23,7 @@ mod bars;
 mod boxed_images;
 mod canvas;
 mod contours;
+mod drawn_boxes;
 mod figure;
 mod frame;
 mod graph;
@@ -43,6 +44,7 @@ mod text;
 pub use bars::Bars;
 pub use boxed_images::BoxedImages;
 pub use contours::Contours;
+pub use drawn_boxes::draw_boxes;
 pub use figure::Figure;
 pub use graph::Graph;
 pub use heatmap::Heatmap;

@@ -1,5 +1,6 @@
 //! Changes to training pictures that move their boxes along, or leave them where they are.
 
+use super::zoom::Zoom;
 use crate::{Error, Result, boxes::Object, data::Random};
 
 /// How much each colour counts for the brightness of a pixel (ITU-R BT.601).
@@ -19,6 +20,7 @@ pub struct DetectionAugment {
     brightness: f64,
     contrast: f64,
     saturation: f64,
+    zoom: f64,
 }
 
 impl DetectionAugment {
@@ -64,12 +66,24 @@ impl DetectionAugment {
         }
     }
 
+    /// Larger by up to this share, of which a part is then shown, or smaller by as much, anywhere on a grey sheet.
+    ///
+    /// An object of which too little is left may be found or not.
+    #[must_use]
+    pub fn zoom(self, share: f64) -> Self {
+        Self {
+            zoom: share,
+            ..self
+        }
+    }
+
     /// Names the setting that makes no sense, if there is one.
     pub fn check(&self) -> Result<()> {
         let shares = [
             ("brightness", self.brightness),
             ("contrast", self.contrast),
             ("saturation", self.saturation),
+            ("zoom", self.zoom),
         ];
         match shares
             .iter()
@@ -87,7 +101,7 @@ impl DetectionAugment {
         &self,
         pixels: &mut [f32],
         (height, width): (usize, usize),
-        objects: &mut [Object],
+        objects: &mut Vec<Object>,
         random: &mut Random,
     ) {
         // Drawn always, so that one setting does not change the chance of another.
@@ -108,13 +122,17 @@ impl DetectionAugment {
             let from_below = lower.rchunks_exact_mut(width * 3);
             let lines = upper.chunks_exact_mut(width * 3).zip(from_below);
             lines.for_each(|(one, other)| one.swap_with_slice(other));
-            for object in objects {
+            for object in objects.iter_mut() {
                 let [x1, y1, x2, y2] = object.corners;
                 object.corners = [x1, height as f32 - y2, x2, height as f32 - y1];
             }
         }
         if (self.brightness, self.contrast, self.saturation) != (0.0, 0.0, 0.0) {
             colour(pixels, factors);
+        }
+        let zoom = Zoom::draw(self.zoom, (height, width), random);
+        if self.zoom > 0.0 {
+            zoom.apply(pixels, objects);
         }
     }
 }
@@ -161,7 +179,7 @@ mod tests {
         let mut seen = std::collections::BTreeSet::new();
         for seed in 0..40 {
             // The box is around pixel 5, lower right.
-            let (mut pixels, mut objects) = (picture(), [Object::new([2.0, 1.0, 3.0, 2.0], 0)]);
+            let (mut pixels, mut objects) = (picture(), vec![Object::new([2.0, 1.0, 3.0, 2.0], 0)]);
             augment.apply(&mut pixels, (2, 3), &mut objects, &mut Random::new(seed));
             let [x1, y1, x2, y2] = objects[0].corners;
             assert_eq!((x2 - x1, y2 - y1), (1.0, 1.0));
@@ -174,7 +192,7 @@ mod tests {
 
     #[test]
     fn nothing_is_changed_by_default() {
-        let (mut pixels, mut objects) = (picture(), [Object::new([0.0, 0.0, 1.0, 1.0], 0)]);
+        let (mut pixels, mut objects) = (picture(), vec![Object::new([0.0, 0.0, 1.0, 1.0], 0)]);
         let nothing = DetectionAugment::default();
         nothing.apply(&mut pixels, (2, 3), &mut objects, &mut Random::new(1));
         assert_eq!(
@@ -213,6 +231,7 @@ mod tests {
                 DetectionAugment::default().saturation(f64::NAN),
                 "saturation",
             ),
+            (DetectionAugment::default().zoom(2.0), "zoom"),
         ] {
             assert!(augment.check().unwrap_err().to_string().starts_with(name));
         }

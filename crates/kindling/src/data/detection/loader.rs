@@ -1,7 +1,6 @@
 //! Mini-batches of pictures with boxes, the next ones prepared while this one trains.
 
 use candle_core::{Device, Tensor};
-use rayon::prelude::*;
 
 use super::{DetectionAugment, DetectionSet, targets};
 use crate::{
@@ -63,21 +62,17 @@ impl DetectionLoader {
             .iter()
             .map(|&picture| self.set.objects(picture).to_vec())
             .collect();
-        let chances: Vec<Random> = chosen
-            .iter()
-            .map(|_| Random::new(random.next_u64()))
-            .collect();
-        pixels
-            .par_chunks_exact_mut(size)
-            .zip(objects.par_iter_mut())
-            .zip(chosen.par_iter().zip(chances))
-            .for_each(|((place, objects), (&picture, mut chance))| {
-                for (place, &byte) in place.iter_mut().zip(self.set.picture(picture)) {
-                    *place = brightness(byte);
-                }
-                self.augment
-                    .apply(place, (height, width), objects, &mut chance);
-            });
+        // One after the other: this thread only has to be as quick as the training, and while that waits for the first batch, the
+        // threads that compute may all be waiting with it.
+        let places = pixels.chunks_exact_mut(size).zip(&mut objects);
+        for ((place, objects), &picture) in places.zip(chosen) {
+            let mut chance = Random::new(random.next_u64());
+            for (place, &byte) in place.iter_mut().zip(self.set.picture(picture)) {
+                *place = brightness(byte);
+            }
+            self.augment
+                .apply(place, (height, width), objects, &mut chance);
+        }
         let images = Tensor::from_vec(pixels, (chosen.len(), height, width, 3), &Device::Cpu)?;
         let objects: Vec<&[Object]> = objects.iter().map(Vec::as_slice).collect();
         Ok((images, targets(&objects, self.most)?))

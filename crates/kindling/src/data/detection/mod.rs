@@ -11,6 +11,7 @@ mod scenes;
 mod set;
 mod sprites;
 mod targets;
+mod zoom;
 
 pub use augment::DetectionAugment;
 pub use letterbox::Letterbox;

@@ -8,6 +8,7 @@ mod found;
 mod loss;
 
 use candle_core::{DType, Device, Tensor, Var};
+use serde::{Deserialize, Serialize};
 
 use super::{
     FeaturePyramid, FeaturePyramidConfig, Model,
@@ -22,7 +23,7 @@ const PRIOR: f64 = 0.01;
 
 // ANCHOR: config
 /// The sizes of a [`Detector`]; by default a small one for pictures of 128 × 128 pixels.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DetectorConfig {
     /// The backbone and its pyramid.
     pub pyramid: FeaturePyramidConfig,

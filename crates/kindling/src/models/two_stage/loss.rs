@@ -6,26 +6,24 @@ use super::{
     FirstStage, TwoStageDetector,
     assign::{ANCHORS, REGIONS},
     found::REGION_WEIGHTS,
-    sampling::{Positives, Sample, tensor},
+    parts::{TwoStageLosses, box_loss, pick},
+    sampling::{Sample, tensor},
 };
 use crate::{
     Error, Result,
     boxes::{BoxCoder, Object, Role, area, rows},
     data::{Random, detection::objects_of},
-    ops::{cross_entropy, focal_loss, smooth_l1},
+    ops::{cross_entropy, focal_loss},
 };
 
 /// How many boxes of a picture are drawn, and how many of them may lie on objects, at most.
 const SAMPLED_ANCHORS: (usize, f64) = (256, 0.5); // Ren et al., 2015, section 3.1.3
 const SAMPLED_REGIONS: (usize, f64) = (64, 0.25); // Girshick, 2015, section 2.3
 
-/// Where the loss of a delta turns from square to straight.
-const BETA: f64 = 1.0 / 9.0;
-
 // ANCHOR: loss
 /// The loss of a [`TwoStageDetector`], for [`Training::sampled_loss`](crate::train::Training::sampled_loss).
 ///
-/// Each stage has a cross-entropy for what a box shows and a [`smooth_l1`] for where its edges are (Ren et al., 2015, equation 1; Girshick, 2015,
+/// Each stage has a cross-entropy for what a box shows and a [`smooth_l1`](crate::ops::smooth_l1) for where its edges are (Ren et al., 2015, equation 1; Girshick, 2015,
 /// equation 1), each over a random sample of boxes. Targets `(batch, objects, 6)` come from a [`DetectionLoader`](crate::data::detection::DetectionLoader).
 ///
 /// ```
@@ -44,28 +42,6 @@ const BETA: f64 = 1.0 / 9.0;
 pub struct TwoStageDetectorLoss {
     model: TwoStageDetector,
     anchors: Vec<[f32; 4]>,
-}
-
-/// The four parts of the loss, each a scalar.
-#[derive(Debug, Clone)]
-pub struct TwoStageLosses {
-    /// Whether an anchor lies on something.
-    pub objectness: Tensor,
-    /// How anchors are moved.
-    pub anchors: Tensor,
-    /// What a region shows.
-    pub classes: Tensor,
-    /// How regions are moved.
-    pub regions: Tensor,
-}
-
-impl TwoStageLosses {
-    /// All together, a scalar.
-    pub fn sum(&self) -> Result<Tensor> {
-        let first = (&self.objectness + &self.anchors)?;
-        let second = (&self.classes + &self.regions)?;
-        Ok((first + second)?)
-    }
 }
 
 impl TwoStageDetectorLoss {
@@ -206,19 +182,4 @@ impl TwoStageDetectorLoss {
             ))),
         }
     }
-}
-
-/// The rows of a table, in this order; gradients go through.
-fn pick(table: &Tensor, rows: Vec<u32>) -> Result<Tensor> {
-    Ok(table.index_select(&Tensor::new(rows, table.device())?, 0)?)
-}
-
-/// How far the `deltas` `(boxes, 4)` of the boxes on objects are from what they should be, summed, over `count`.
-fn box_loss(deltas: &Tensor, on: &Positives, coder: &BoxCoder, count: f64) -> Result<Tensor> {
-    if on.boxes.is_empty() {
-        return Ok(Tensor::zeros((), DType::F32, deltas.device())?);
-    }
-    let corners: Vec<[f32; 4]> = on.objects.iter().map(|object| object.corners).collect();
-    let wanted = coder.encode(&tensor(&corners)?, &tensor(&on.boxes)?)?; // (boxes, 4)
-    Ok((smooth_l1(deltas, &wanted, BETA)?.sum_all()? / count)?)
 }

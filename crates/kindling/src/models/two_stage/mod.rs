@@ -8,6 +8,7 @@ mod config;
 mod found;
 mod head;
 mod loss;
+mod parts;
 mod rpn;
 mod sampling;
 
@@ -19,7 +20,8 @@ use head::RegionHead;
 use rpn::RegionProposalNetwork;
 
 pub use config::TwoStageDetectorConfig;
-pub use loss::{TwoStageDetectorLoss, TwoStageLosses};
+pub use loss::TwoStageDetectorLoss;
+pub use parts::TwoStageLosses;
 
 // ANCHOR: detector
 /// A feature pyramid, a network that proposes regions, and a head that looks at each region.
