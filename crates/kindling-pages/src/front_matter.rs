@@ -132,7 +132,8 @@ mod tests {
     fn another_crate_is_an_error_with_page_and_line() {
         for wrong in ["serde", "", "kindling-tables, serde"] {
             let error = parse(&format!("crates: {wrong}")).unwrap_err();
-            let wanted = format!("expected `kindling-detection` or `kindling-tables`, found `{wrong}`");
+            let wanted =
+                format!("expected `kindling-detection` or `kindling-tables`, found `{wrong}`");
             assert!(
                 error.starts_with("book/src/a.md:3: `crates` names") && error.ends_with(&wanted),
                 "{error}"
