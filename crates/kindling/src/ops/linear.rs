@@ -4,7 +4,7 @@ mod few_rows;
 
 use std::borrow::Cow;
 
-use candle_core::{CpuStorage, CustomOp3, D, Layout, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp3, Layout, Shape, Tensor};
 use rayon::prelude::*;
 
 use super::{
