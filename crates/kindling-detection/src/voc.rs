@@ -399,7 +399,7 @@ mod tests {
         let error = Annotations::refuse_problems(&[&train, &test]).unwrap_err();
         let error = error.to_string();
         assert!(
-            error.contains("c.xml:4") && error.contains("d.xml:4"),
+            error.contains("c.xml:3") && error.contains("d.xml:3"),
             "{error}"
         );
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use kindling::data::{Source, detection::DetectionSet};
 use kindling_detection::{Annotations, Bccd, CocoFile, VocFolder};
 
@@ -99,11 +99,10 @@ fn own(path: &Path, (height, width): (usize, usize)) -> Result<Parts> {
     if !path.exists() {
         bail!("--data {}: there is no such folder or file", path.display());
     }
-    let named = || format!("--data {}", path.display());
-    let parts = annotations(path).with_context(named)?;
+    let parts = annotations(path)?;
     let [training, validation, test] = &parts;
-    Annotations::refuse_problems(&[training, validation, test]).with_context(named)?;
-    let decode = |part: &Annotations| part.decode(height, width).with_context(named);
+    Annotations::refuse_problems(&[training, validation, test])?;
+    let decode = |part: &Annotations| part.decode(height, width);
     Ok(Parts {
         training: decode(training)?,
         validation: decode(validation)?,
@@ -211,9 +210,9 @@ mod tests {
         );
         for expected in [
             "found 3 problem(s)",
-            "Annotations/0.xml:5: cell: expected a box with an area",
-            "Annotations/1.xml:5:",
-            "Annotations/2.xml:5:",
+            "Annotations/0.xml:3: cell: expected a box with an area",
+            "Annotations/1.xml:3:",
+            "Annotations/2.xml:3:",
         ] {
             assert!(problem.contains(expected), "{expected}\nnot in\n{problem}");
         }
