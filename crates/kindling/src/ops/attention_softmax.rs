@@ -1,10 +1,10 @@
 //! From scores to attention weights in one pass each way: scaling, mask and softmax together.
 
 use candle_core::{CpuStorage, CustomOp1, D, Layout, Shape, Tensor};
-use rayon::prelude::*;
 
 use super::{
     exponential::exp,
+    parts::{made_from, made_from_two},
     values::{Values, on_cpu, slice},
     vectorized::vectorized,
 };
@@ -135,10 +135,7 @@ impl CustomOp1 for AttentionSoftmax {
         layout: &Layout,
     ) -> candle_core::Result<(CpuStorage, Shape)> {
         let scores = slice(scores, layout)?;
-        let mut weights = vec![0.0; scores.len()];
-        let part = ROWS * self.keys;
-        let parts = weights.par_chunks_mut(part).zip(scores.par_chunks(part));
-        parts.enumerate().for_each(|(number, (weights, scores))| {
+        let weights = made_from(scores, ROWS * self.keys, |number, weights, scores| {
             let rows = weights
                 .chunks_exact_mut(self.keys)
                 .zip(scores.chunks_exact(self.keys));
@@ -163,12 +160,8 @@ impl CustomOp1 for AttentionSoftmax {
         gradient: &Tensor,
     ) -> candle_core::Result<Option<Tensor>> {
         let gradient = gradient.contiguous()?;
-        let (gradient, weights) = (Values::of(&gradient)?, Values::of(weights)?);
-        let mut to_scores = vec![0.0; gradient.len()];
-        let part = ROWS * self.keys;
-        let given = gradient.par_chunks(part).zip(weights.par_chunks(part));
-        let parts = to_scores.par_chunks_mut(part).zip(given);
-        parts.for_each(|(to_scores, (gradient, weights))| {
+        let given: [&[f32]; 2] = [&Values::of(&gradient)?, &Values::of(weights)?];
+        let to_scores = made_from_two(given, ROWS * self.keys, |to_scores, gradient, weights| {
             back(to_scores, gradient, weights, self.keys, self.scale);
         });
         Ok(Some(Tensor::from_vec(

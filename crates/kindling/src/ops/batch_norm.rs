@@ -6,6 +6,8 @@ use candle_core::{CpuStorage, CustomOp3, Layout, Shape, Tensor};
 use rayon::prelude::*;
 
 use super::{
+    norm::{self, Sums},
+    parts::made_from,
     values::{Values, on_cpu, slice},
     vectorized::vectorized,
 };
@@ -35,16 +37,7 @@ pub fn batch_norm(
     epsilon: f64,
     relu: bool,
 ) -> Result<(Tensor, Statistics)> {
-    let channels = features.dims().last().copied().unwrap_or(0);
-    for (what, tensor) in [("weight", weight), ("bias", bias)] {
-        if tensor.dims() != [channels] || channels == 0 {
-            return Err(Error::Shape {
-                what: what.to_owned(),
-                expected: format!("the last dimension of the features {:?}", features.dims()),
-                found: tensor.dims().to_vec(),
-            });
-        }
-    }
+    let channels = norm::size(features, weight, bias)?;
     if features.elem_count() < 2 * channels {
         return Err(Error::Shape {
             what: "features".to_owned(),
@@ -151,15 +144,10 @@ impl CustomOp3 for BatchNorm {
         if let Ok(mut kept) = self.statistics.lock() {
             *kept = statistics;
         }
-        let mut output = vec![0.0; features.len()];
         let floor = if self.relu { 0.0 } else { f32::NEG_INFINITY };
-        let part = ROWS * weight.len();
-        output
-            .par_chunks_mut(part)
-            .zip(features.par_chunks(part))
-            .for_each(|(output, features)| {
-                scale(output, features, &factors, &offsets, floor);
-            });
+        let output = made_from(features, ROWS * weight.len(), |_, output, features| {
+            scale(output, features, &factors, &offsets, floor);
+        });
         Ok((CpuStorage::F32(output), features_layout.shape().clone()))
     }
 
@@ -182,31 +170,26 @@ impl CustomOp3 for BatchNorm {
         let (mean, scales) = (&statistics.mean, self.scales(&statistics.variance));
         let channels = weights.len();
         let part = ROWS * channels;
-        let sums: Vec<(Vec<f32>, Vec<f32>)> = gradient
+        let sums: Vec<Sums> = gradient
             .par_chunks(part)
             .zip(output.par_chunks(part))
             .zip(values.par_chunks(part))
             .map(|((gradient, output), features)| {
-                let (mut plain, mut weighted) = (vec![0.0; channels], vec![0.0; channels]);
+                let mut sums = Sums::zeros(channels);
                 sum_up(
                     self.relu,
                     (gradient, output, features),
                     mean,
-                    &mut plain,
-                    &mut weighted,
+                    &mut sums.bias,
+                    &mut sums.weight,
                 );
-                (plain, weighted)
+                sums
             })
             .collect();
-        let (mut to_bias, mut to_weight) = (vec![0.0; channels], vec![0.0; channels]);
-        for (plain, weighted) in &sums {
-            super::convolution::add(&mut to_bias, plain);
-            super::convolution::add(&mut to_weight, weighted);
+        let mut sums = Sums::together(&sums, channels);
+        for (sum, scale) in sums.weight.iter_mut().zip(&scales) {
+            *sum *= scale;
         }
-        to_weight
-            .iter_mut()
-            .zip(&scales)
-            .for_each(|(sum, scale)| *sum *= scale);
         let count = statistics.count as f32;
         // to_feature = factor · g + slope · (x - mean) + offset
         let factors: Vec<f32> = scales
@@ -215,33 +198,21 @@ impl CustomOp3 for BatchNorm {
             .map(|(scale, weight)| scale * weight)
             .collect();
         let slopes: Vec<f32> = (0..channels)
-            .map(|channel| -factors[channel] * scales[channel] * to_weight[channel] / count)
+            .map(|channel| -factors[channel] * scales[channel] * sums.weight[channel] / count)
             .collect();
         let offsets: Vec<f32> = (0..channels)
-            .map(|channel| -factors[channel] * to_bias[channel] / count)
+            .map(|channel| -factors[channel] * sums.bias[channel] / count)
             .collect();
-        let mut to_features = vec![0.0; values.len()];
-        to_features
-            .par_chunks_mut(part)
-            .zip(gradient.par_chunks(part).zip(output.par_chunks(part)))
-            .zip(values.par_chunks(part))
-            .for_each(|((to_features, (gradient, output)), features)| {
-                back(
-                    self.relu,
-                    to_features,
-                    (gradient, output, features),
-                    &[&factors, &slopes, mean, &offsets],
-                );
-            });
-        Ok((
-            Some(Tensor::from_vec(
+        let to_features = made_from(&values, part, |place, to_features, values| {
+            let same = place * part..place * part + values.len();
+            back(
+                self.relu,
                 to_features,
-                features.shape(),
-                features.device(),
-            )?),
-            Some(Tensor::from_vec(to_weight, channels, weight.device())?),
-            Some(Tensor::from_vec(to_bias, channels, bias.device())?),
-        ))
+                (&gradient[same.clone()], &output[same], values),
+                &[&factors, &slopes, mean, &offsets],
+            );
+        });
+        norm::gradients(to_features, sums, [features, weight, bias])
     }
 }
 

@@ -1,10 +1,10 @@
 //! The attention of one example, head after head.
 
 use super::{
-    super::attention_softmax::{back, scale, scale_and_hide, softmax},
-    Attention,
     heads::{Head, compare, mix, padded, turned},
+    operation::Attention,
 };
+use crate::ops::attention_softmax::{back, scale, scale_and_hide, softmax};
 
 /// One example of the batch.
 pub(super) struct Example<'a> {
