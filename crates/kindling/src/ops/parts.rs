@@ -56,6 +56,7 @@ pub(super) fn made_from_two(
 }
 
 /// Adds to each sum.
+#[inline(always)]
 pub(super) fn add(sums: &mut [f32], more: &[f32]) {
     for (sum, more) in sums.iter_mut().zip(more) {
         *sum += more;

@@ -4,6 +4,7 @@
 //! nothing.
 
 mod columns;
+mod outer;
 mod rows;
 
 pub(super) use self::{

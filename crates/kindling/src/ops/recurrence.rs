@@ -4,6 +4,7 @@
 //! each of them. Here a thread takes a few examples through all of time with the weights packed for it, and the gradient of the
 //! weights is one matrix product at the end.
 
+mod layer;
 mod operation;
 mod through_time;
 
@@ -11,7 +12,7 @@ use std::{fmt, marker::PhantomData, sync::OnceLock};
 
 use candle_core::Tensor;
 
-use self::operation::Recurrence;
+use self::layer::Recurrence;
 use super::values::on_cpu;
 use crate::{Error, Result};
 

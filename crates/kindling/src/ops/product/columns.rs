@@ -1,18 +1,20 @@
-//! `leftᵀ · right`: a sum of outer products, of rows that both matrices give as they lie, with nothing packed.
-
-use std::ops::Range;
+//! `leftᵀ · right`, for the gradient of a weight. Few rows are read where they lie; many are packed first, which they pay back.
 
 use pulp::Simd;
 use rayon::prelude::*;
 
-use super::share;
+use super::{outer::sum_outer_products, share};
 use crate::ops::{
-    parts::each_part,
-    tile::{SLACK, Tiles, WIDE, in_wide_tiles, outer, store, zeros},
+    panels::Panels,
+    parts::{add, each_part},
+    tile::{TALL, Tiles, in_tall_tiles, outer, store, zeros},
 };
 
-/// Rows whose outer products are summed at a time, so that what a tile reads of them stays in a core's cache.
-const DEPTH: usize = 256;
+/// Up to so many rows, packing costs more than it brings.
+const FEW_ROWS: usize = 256;
+
+/// Rows whose outer products are summed at a time, so that a panel of them stays in a core's cache.
+const DEPTH: usize = 1_024;
 
 /// `leftᵀ · right` `(columns, width)` and the sum of each column of `left` `(rows, columns)`; `right` is `(rows, width)`.
 ///
@@ -25,125 +27,77 @@ pub(in crate::ops) fn columns_by_rows(
     width: usize,
 ) -> (Vec<f32>, Vec<f32>) {
     let (mut product, mut sums) = (vec![0.0; columns * width], vec![0.0; columns]);
-    let share = share(columns, WIDE, used.len() * columns * width);
-    for (number, used) in used.chunks(DEPTH).enumerate() {
+    if used.len() <= FEW_ROWS {
+        let (left, right) = ((left, columns), (right, width));
+        sum_outer_products(left, right, used, &mut product, &mut sums);
+        return (product, sums);
+    }
+    let share = share(columns, TALL, used.len() * product.len()).min(4 * TALL);
+    for used in used.chunks(DEPTH) {
+        let panels = Panels::pack(used.len(), width, |row, first, line| {
+            line.copy_from_slice(&right[used[row] * width + first..][..line.len()]);
+        });
         let parts = product
             .par_chunks_mut(share * width)
             .zip(sums.par_chunks_mut(share));
         each_part(parts.enumerate(), |(part, (product, sums))| {
-            in_wide_tiles(Columns {
+            in_tall_tiles(Packed {
                 left: (left, columns),
-                right: (right, width),
                 used,
+                right: &panels,
                 first: part * share,
                 product,
                 sums,
-                add: number > 0,
             });
         });
     }
     (product, sums)
 }
 
-/// A part of the product and of the sums, and the rows that it is made of.
-struct Columns<'a> {
-    left: Matrix<'a>,
-    right: Matrix<'a>,
+/// A part of the product and of the sums, and the packed rows that are added to it.
+struct Packed<'a> {
+    /// The numbers, and how many a row has.
+    left: (&'a [f32], usize),
     used: &'a [usize],
+    right: &'a Panels,
     /// Which column of `left` the first row of the product belongs to.
     first: usize,
     product: &'a mut [f32],
     sums: &'a mut [f32],
-    /// Whether the product has something already.
-    add: bool,
 }
 
-impl Tiles for Columns<'_> {
+impl Tiles for Packed<'_> {
     #[inline(always)]
-    fn run<S: Simd, const M: usize, const N: usize>(mut self, simd: S) {
-        let columns = self.first..self.first + self.sums.len();
-        for row in self.used {
-            let numbers = &row_of(self.left, *row)[columns.clone()];
-            for (sum, number) in self.sums.iter_mut().zip(numbers) {
-                *sum += number;
+    fn run<S: Simd, const M: usize, const N: usize>(self, simd: S) {
+        let (depth, width) = self.right.size();
+        let columns = self.sums.len();
+        // As a tile reads them: the next M columns of the first row, then of the second row.
+        let mut packed = vec![0.0; columns.div_ceil(M) * M * depth];
+        for (k, row) in self.used.iter().enumerate() {
+            let row = &self.left.0[row * self.left.1 + self.first..][..columns];
+            add(self.sums, row);
+            for (strip, part) in row.chunks(M).enumerate() {
+                let place = &mut packed[(strip * depth + k) * M..][..M];
+                match part.first_chunk::<M>() {
+                    Some(part) => place.copy_from_slice(part), // of a known length: two instructions
+                    None => place[..part.len()].copy_from_slice(part),
+                }
             }
         }
-        // A tile reads whole strips and vectors, which in the last rows may end behind the end of memory: those are copied.
-        let ends = [
-            (self.left, self.left.1.next_multiple_of(M)),
-            (self.right, self.right.1.next_multiple_of(S::F32_LANES)),
-        ];
-        let within = |row: usize| {
-            let mut ends = ends.iter();
-            ends.all(|((numbers, width), end)| row * width + end <= numbers.len())
-        };
-        let (rows, last) = self
-            .used
-            .split_at(self.used.partition_point(|row| within(*row)));
-        let last = [self.left, self.right].map(|matrix| with_slack(matrix, last));
-        let [left, right] = last.each_ref().map(|(rows, width)| (&**rows, *width));
-        let width = self.right.1;
-        for column in (0..width).step_by(N * S::F32_LANES) {
-            let place = column..width.min(column + N * S::F32_LANES);
-            match place.len().div_ceil(S::F32_LANES) {
-                1 => self.panel::<S, M, 1>(simd, place, rows, [left, right]),
-                2 => self.panel::<S, M, 2>(simd, place, rows, [left, right]),
-                _ => self.panel::<S, M, N>(simd, place, rows, [left, right]),
+        let line = N * S::F32_LANES;
+        for (column, used, panel) in self.right.iter() {
+            let strips = packed.chunks_exact(M * depth);
+            for (strip, rows) in strips.zip(self.product.chunks_mut(M * width)) {
+                let mut tile = zeros::<S, M, N>(simd);
+                let left = |k: usize| &strip[k * M..][..M];
+                let right = |k: usize| &panel[k * line..][..line];
+                outer(simd, depth, left, right, &mut tile);
+                for (row, sums) in rows.chunks_mut(width).zip(tile) {
+                    store(simd, sums, &mut row[column..column + used], true);
+                }
             }
         }
     }
-}
-
-impl Columns<'_> {
-    /// These columns of the product, at most `N` vectors of them: from `rows`, and from the copies of the last ones.
-    #[inline(always)]
-    fn panel<S: Simd, const M: usize, const N: usize>(
-        &mut self,
-        simd: S,
-        place: Range<usize>,
-        rows: &[usize],
-        [last_left, last_right]: [Matrix; 2],
-    ) {
-        let ((left, columns), (right, width)) = (self.left, self.right);
-        let size = N * S::F32_LANES;
-        for (strip, lines) in self.product.chunks_mut(M * width).enumerate() {
-            let first = self.first + strip * M;
-            let mut tile = zeros::<S, M, N>(simd);
-            outer(
-                simd,
-                rows.len(),
-                |k| &left[rows[k] * columns + first..][..M],
-                |k| &right[rows[k] * width + place.start..][..size],
-                &mut tile,
-            );
-            outer(
-                simd,
-                last_left.0.len() / last_left.1,
-                |k| &last_left.0[k * last_left.1 + first..][..M],
-                |k| &last_right.0[k * last_right.1 + place.start..][..size],
-                &mut tile,
-            );
-            for (line, sums) in lines.chunks_mut(width).zip(tile) {
-                store(simd, sums, &mut line[place.clone()], self.add);
-            }
-        }
-    }
-}
-
-/// The numbers of a matrix, and how many a row has.
-type Matrix<'a> = (&'a [f32], usize);
-
-/// One row of a matrix.
-#[inline(always)]
-fn row_of<'a>((numbers, width): Matrix<'a>, row: usize) -> &'a [f32] {
-    &numbers[row * width..][..width]
-}
-
-/// A copy of some rows with slack behind each, and how long a row is with it.
-fn with_slack(matrix: Matrix, rows: &[usize]) -> (Vec<f32>, usize) {
-    let rows = rows.iter().map(|row| row_of(matrix, *row));
-    let copies = rows.flat_map(|row| row.iter().copied().chain([0.0; SLACK]));
-    (copies.collect(), matrix.1 + SLACK)
 }
 
 #[cfg(test)]

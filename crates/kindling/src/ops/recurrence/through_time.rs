@@ -2,7 +2,7 @@
 
 use pulp::Simd;
 
-use super::{Cell, operation::Recurrence};
+use super::{Cell, layer::Recurrence};
 use crate::ops::{
     panels::{PANEL_VECTORS, Panels},
     tile::{Tiles, multiply, store, zeros},
