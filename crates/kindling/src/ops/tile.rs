@@ -27,7 +27,7 @@ pub(super) trait Tiles {
 
 /// Runs loops with tall tiles: 12 by 2, which fill 24 of AVX-512's and NEON's 32 registers, or 6 by 2 of AVX2's 16.
 ///
-/// They suit [`multiply`], which spreads a number of each row over a vector of its own and so needs few columns.
+/// They are for panels, whose lines have two vectors: [`multiply`] uses each that it loads for 12 multiply-adds.
 pub(super) fn in_tall_tiles(loops: impl Tiles) {
     Arch::new().dispatch(Tall(loops));
 }
