@@ -11,7 +11,7 @@ use crate::{
     Error, Result,
     data::{Random, unpack_sequences},
     decode::StepModel,
-    nn::{Dense, Dropout, Embedding, GlobalAttention, Gru, RecurrentConfig},
+    nn::{Dense, Dropout, Embedding, GlobalAttention, Gru, RecurrentConfig, trained},
 };
 
 // ANCHOR: config
@@ -213,7 +213,7 @@ impl Model for Seq2Seq {
     }
 
     fn parameters(&self) -> Vec<Var> {
-        self.state().into_iter().map(|(_, var)| var).collect()
+        trained(self.state())
     }
 
     fn state(&self) -> Vec<(String, Var)> {

@@ -1,9 +1,10 @@
 //! The end of a residual block, sum and ReLU, in one pass.
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Shape, Tensor};
-use rayon::prelude::*;
 
 use super::{
+    parts::made_from_two,
+    relu::relu_gradient,
     values::{Values, on_cpu, slice},
     vectorized::vectorized,
 };
@@ -42,11 +43,7 @@ impl CustomOp2 for AddRelu {
         b_layout: &Layout,
     ) -> candle_core::Result<(CpuStorage, Shape)> {
         let (a, b) = (slice(a, a_layout)?, slice(b, b_layout)?);
-        let mut output = vec![0.0; a.len()];
-        let parts = output
-            .par_chunks_mut(PART)
-            .zip(a.par_chunks(PART).zip(b.par_chunks(PART)));
-        parts.for_each(|(output, (a, b))| add_and_cut(output, a, b));
+        let output = made_from_two([a, b], PART, add_and_cut);
         Ok((CpuStorage::F32(output), a_layout.shape().clone()))
     }
 
@@ -58,11 +55,7 @@ impl CustomOp2 for AddRelu {
         gradient: &Tensor,
     ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>)> {
         let gradient = gradient.contiguous()?;
-        let (gradient, output) = (Values::of(&gradient)?, Values::of(output)?);
-        let mut passed = vec![0.0; gradient.len()];
-        let given = gradient.par_chunks(PART).zip(output.par_chunks(PART));
-        let parts = passed.par_chunks_mut(PART).zip(given);
-        parts.for_each(|(passed, (gradient, output))| mask(passed, gradient, output));
+        let passed = relu_gradient(&Values::of(&gradient)?, &Values::of(output)?);
         let passed = Tensor::from_vec(passed, a.shape(), a.device())?;
         Ok((Some(passed.clone()), Some(passed)))
     }
@@ -73,14 +66,6 @@ vectorized! {
         for (output, (a, b)) in output.iter_mut().zip(a.iter().zip(b)) {
             let sum = a + b;
             *output = if sum <= 0.0 { 0.0 } else { sum }; // NaN stays NaN
-        }
-    }
-}
-
-vectorized! {
-    fn mask(passed: &mut [f32], gradient: &[f32], output: &[f32]) {
-        for (passed, (gradient, output)) in passed.iter_mut().zip(gradient.iter().zip(output)) {
-            *passed = if *output == 0.0 { 0.0 } else { *gradient };
         }
     }
 }

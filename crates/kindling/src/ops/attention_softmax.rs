@@ -1,10 +1,13 @@
 //! From scores to attention weights in one pass each way: scaling, mask and softmax together.
 
-use candle_core::{CpuStorage, CustomOp1, D, Layout, Shape, Tensor};
-use rayon::prelude::*;
+mod mask;
 
+use candle_core::{CpuStorage, CustomOp1, D, Layout, Shape, Tensor};
+
+pub(super) use self::mask::{Mask, check_mask};
 use super::{
     exponential::exp,
+    parts::{made_from, made_from_two},
     values::{Values, on_cpu, slice},
     vectorized::vectorized,
 };
@@ -55,73 +58,10 @@ pub fn attention_softmax(scores: &Tensor, mask: Option<&Tensor>, scale: f64) -> 
     Ok(scores.contiguous()?.apply_op1(operation)?)
 }
 
-/// Fails unless a mask fits scores of these dimensions.
-pub(super) fn check_mask(mask: Option<&Tensor>, scores: [usize; 4]) -> Result<()> {
-    let [batch, heads, queries, keys] = scores;
-    let fits = |mask: &&Tensor| {
-        let (dims, rank) = (mask.dims(), mask.rank());
-        let before = [batch, heads, queries];
-        let pairs = dims.iter().rev().skip(1).zip(before.iter().rev());
-        (1..=4).contains(&rank)
-            && dims.last() == Some(&keys)
-            && pairs
-                .into_iter()
-                .all(|(&own, &full)| own == 1 || own == full)
-    };
-    match mask.filter(|mask| !fits(mask)) {
-        Some(mask) => Err(Error::Shape {
-            what: "mask".to_owned(),
-            expected: format!("({batch} or 1, {heads} or 1, {queries} or 1, {keys})"),
-            found: mask.dims().to_vec(),
-        }),
-        None => Ok(()),
-    }
-}
-
 struct AttentionSoftmax {
     keys: usize,
     scale: f32,
     mask: Option<Mask>,
-}
-
-/// The numbers of a mask, and how far apart its examples, heads and queries lie; 0 where all have the same.
-pub(super) struct Mask {
-    values: Vec<f32>,
-    strides: [usize; 3],
-    sizes: [usize; 2],
-}
-
-impl Mask {
-    pub(super) fn new(mask: &Tensor, sizes: [usize; 2]) -> Result<Self> {
-        let keys = mask.dims().last().copied().unwrap_or(0);
-        let (mut strides, mut stride) = ([0; 3], keys);
-        for (place, &size) in strides
-            .iter_mut()
-            .rev()
-            .zip(mask.dims().iter().rev().skip(1))
-        {
-            *place = if size == 1 { 0 } else { stride };
-            stride *= size;
-        }
-        let values = mask.to_dtype(candle_core::DType::F32)?.flatten_all()?;
-        Ok(Self {
-            values: values.to_vec1()?,
-            strides,
-            sizes,
-        })
-    }
-
-    /// What is added to this row of scores.
-    pub(super) fn row(&self, row: usize, keys: usize) -> &[f32] {
-        let [heads, queries] = self.sizes;
-        let place = [row / queries / heads, row / queries % heads, row % queries];
-        let start: usize = place
-            .iter()
-            .zip(self.strides)
-            .map(|(at, stride)| at * stride)
-            .sum();
-        &self.values[start..start + keys]
-    }
 }
 
 impl CustomOp1 for AttentionSoftmax {
@@ -135,22 +75,9 @@ impl CustomOp1 for AttentionSoftmax {
         layout: &Layout,
     ) -> candle_core::Result<(CpuStorage, Shape)> {
         let scores = slice(scores, layout)?;
-        let mut weights = vec![0.0; scores.len()];
-        let part = ROWS * self.keys;
-        let parts = weights.par_chunks_mut(part).zip(scores.par_chunks(part));
-        parts.enumerate().for_each(|(number, (weights, scores))| {
-            let rows = weights
-                .chunks_exact_mut(self.keys)
-                .zip(scores.chunks_exact(self.keys));
-            for ((weights, scores), row) in rows.zip(number * ROWS..) {
-                match &self.mask {
-                    Some(mask) => {
-                        scale_and_hide(weights, scores, mask.row(row, self.keys), self.scale)
-                    }
-                    None => scale(weights, scores, self.scale),
-                }
-            }
-            softmax(weights, self.keys);
+        let weights = made_from(scores, ROWS * self.keys, |part, weights, scores| {
+            let mask = self.mask.as_ref().map(|mask| (mask, part * ROWS));
+            masked_softmax(weights, scores, self.keys, self.scale, mask);
         });
         Ok((CpuStorage::F32(weights), layout.shape().clone()))
     }
@@ -163,12 +90,8 @@ impl CustomOp1 for AttentionSoftmax {
         gradient: &Tensor,
     ) -> candle_core::Result<Option<Tensor>> {
         let gradient = gradient.contiguous()?;
-        let (gradient, weights) = (Values::of(&gradient)?, Values::of(weights)?);
-        let mut to_scores = vec![0.0; gradient.len()];
-        let part = ROWS * self.keys;
-        let given = gradient.par_chunks(part).zip(weights.par_chunks(part));
-        let parts = to_scores.par_chunks_mut(part).zip(given);
-        parts.for_each(|(to_scores, (gradient, weights))| {
+        let given: [&[f32]; 2] = [&Values::of(&gradient)?, &Values::of(weights)?];
+        let to_scores = made_from_two(given, ROWS * self.keys, |to_scores, gradient, weights| {
             back(to_scores, gradient, weights, self.keys, self.scale);
         });
         Ok(Some(Tensor::from_vec(
@@ -179,8 +102,30 @@ impl CustomOp1 for AttentionSoftmax {
     }
 }
 
+/// `softmax(scale · scores + mask)` for rows of scores of so many keys; with a mask comes the number of the first row in it.
+pub(super) fn masked_softmax(
+    weights: &mut [f32],
+    scores: &[f32],
+    keys: usize,
+    factor: f32,
+    mask: Option<(&Mask, usize)>,
+) {
+    match mask {
+        Some((mask, first)) => {
+            let rows = weights
+                .chunks_exact_mut(keys)
+                .zip(scores.chunks_exact(keys));
+            for ((weights, scores), row) in rows.zip(first..) {
+                scale_and_hide(weights, scores, mask.row(row, keys), factor);
+            }
+        }
+        None => scale(weights, scores, factor),
+    }
+    softmax(weights, keys);
+}
+
 vectorized! {
-    pub(super) fn scale(weights: &mut [f32], scores: &[f32], scale: f32) {
+    fn scale(weights: &mut [f32], scores: &[f32], scale: f32) {
         for (weight, score) in weights.iter_mut().zip(scores) {
             *weight = scale * score;
         }
@@ -188,7 +133,7 @@ vectorized! {
 }
 
 vectorized! {
-    pub(super) fn scale_and_hide(weights: &mut [f32], scores: &[f32], mask: &[f32], scale: f32) {
+    fn scale_and_hide(weights: &mut [f32], scores: &[f32], mask: &[f32], scale: f32) {
         for (weight, (score, mask)) in weights.iter_mut().zip(scores.iter().zip(mask)) {
             *weight = scale * score + mask;
         }
@@ -197,7 +142,7 @@ vectorized! {
 
 vectorized! {
     /// The largest score of each row is taken off first, which keeps the exponentials from overflowing.
-    pub(super) fn softmax(weights: &mut [f32], keys: usize) {
+    fn softmax(weights: &mut [f32], keys: usize) {
         for row in weights.chunks_exact_mut(keys) {
             let highest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             for number in row.iter_mut() {

@@ -1,13 +1,21 @@
 //! Batch normalisation with the batch's own statistics, as training needs it (Ioffe and Szegedy, 2015, algorithm 1).
 
+mod measure;
+mod rows;
+
 use std::sync::{Arc as Shared, Mutex};
 
 use candle_core::{CpuStorage, CustomOp3, Layout, Shape, Tensor};
 use rayon::prelude::*;
 
+use self::{
+    measure::measure,
+    rows::{back, scale, sum_up},
+};
 use super::{
+    norm::{self, Sums},
+    parts::made_from,
     values::{Values, on_cpu, slice},
-    vectorized::vectorized,
 };
 use crate::{Error, Result};
 
@@ -35,16 +43,7 @@ pub fn batch_norm(
     epsilon: f64,
     relu: bool,
 ) -> Result<(Tensor, Statistics)> {
-    let channels = features.dims().last().copied().unwrap_or(0);
-    for (what, tensor) in [("weight", weight), ("bias", bias)] {
-        if tensor.dims() != [channels] || channels == 0 {
-            return Err(Error::Shape {
-                what: what.to_owned(),
-                expected: format!("the last dimension of the features {:?}", features.dims()),
-                found: tensor.dims().to_vec(),
-            });
-        }
-    }
+    let channels = norm::size(features, weight, bias)?;
     if features.elem_count() < 2 * channels {
         return Err(Error::Shape {
             what: "features".to_owned(),
@@ -151,15 +150,10 @@ impl CustomOp3 for BatchNorm {
         if let Ok(mut kept) = self.statistics.lock() {
             *kept = statistics;
         }
-        let mut output = vec![0.0; features.len()];
         let floor = if self.relu { 0.0 } else { f32::NEG_INFINITY };
-        let part = ROWS * weight.len();
-        output
-            .par_chunks_mut(part)
-            .zip(features.par_chunks(part))
-            .for_each(|(output, features)| {
-                scale(output, features, &factors, &offsets, floor);
-            });
+        let output = made_from(features, ROWS * weight.len(), |_, output, features| {
+            scale(output, features, &factors, &offsets, floor);
+        });
         Ok((CpuStorage::F32(output), features_layout.shape().clone()))
     }
 
@@ -182,31 +176,26 @@ impl CustomOp3 for BatchNorm {
         let (mean, scales) = (&statistics.mean, self.scales(&statistics.variance));
         let channels = weights.len();
         let part = ROWS * channels;
-        let sums: Vec<(Vec<f32>, Vec<f32>)> = gradient
+        let sums: Vec<Sums> = gradient
             .par_chunks(part)
             .zip(output.par_chunks(part))
             .zip(values.par_chunks(part))
             .map(|((gradient, output), features)| {
-                let (mut plain, mut weighted) = (vec![0.0; channels], vec![0.0; channels]);
+                let mut sums = Sums::zeros(channels);
                 sum_up(
                     self.relu,
                     (gradient, output, features),
                     mean,
-                    &mut plain,
-                    &mut weighted,
+                    &mut sums.bias,
+                    &mut sums.weight,
                 );
-                (plain, weighted)
+                sums
             })
             .collect();
-        let (mut to_bias, mut to_weight) = (vec![0.0; channels], vec![0.0; channels]);
-        for (plain, weighted) in &sums {
-            super::convolution::add(&mut to_bias, plain);
-            super::convolution::add(&mut to_weight, weighted);
+        let mut sums = Sums::together(&sums, channels);
+        for (sum, scale) in sums.weight.iter_mut().zip(&scales) {
+            *sum *= scale;
         }
-        to_weight
-            .iter_mut()
-            .zip(&scales)
-            .for_each(|(sum, scale)| *sum *= scale);
         let count = statistics.count as f32;
         // to_feature = factor · g + slope · (x - mean) + offset
         let factors: Vec<f32> = scales
@@ -215,149 +204,20 @@ impl CustomOp3 for BatchNorm {
             .map(|(scale, weight)| scale * weight)
             .collect();
         let slopes: Vec<f32> = (0..channels)
-            .map(|channel| -factors[channel] * scales[channel] * to_weight[channel] / count)
+            .map(|channel| -factors[channel] * scales[channel] * sums.weight[channel] / count)
             .collect();
         let offsets: Vec<f32> = (0..channels)
-            .map(|channel| -factors[channel] * to_bias[channel] / count)
+            .map(|channel| -factors[channel] * sums.bias[channel] / count)
             .collect();
-        let mut to_features = vec![0.0; values.len()];
-        to_features
-            .par_chunks_mut(part)
-            .zip(gradient.par_chunks(part).zip(output.par_chunks(part)))
-            .zip(values.par_chunks(part))
-            .for_each(|((to_features, (gradient, output)), features)| {
-                back(
-                    self.relu,
-                    to_features,
-                    (gradient, output, features),
-                    &[&factors, &slopes, mean, &offsets],
-                );
-            });
-        Ok((
-            Some(Tensor::from_vec(
+        let to_features = made_from(&values, part, |place, to_features, values| {
+            let same = place * part..place * part + values.len();
+            back(
+                self.relu,
                 to_features,
-                features.shape(),
-                features.device(),
-            )?),
-            Some(Tensor::from_vec(to_weight, channels, weight.device())?),
-            Some(Tensor::from_vec(to_bias, channels, bias.device())?),
-        ))
-    }
-}
-
-/// Mean and variance of each channel: of parts that fit the cache, then put together (Chan, Golub and LeVeque, 1979).
-fn measure(features: &[f32], channels: usize) -> Statistics {
-    let parts: Vec<(usize, Vec<f32>, Vec<f32>)> = features
-        .par_chunks(ROWS * channels)
-        .map(|features| {
-            let count = features.len() / channels;
-            let (mut mean, mut squares) = (vec![0.0; channels], vec![0.0; channels]);
-            sums_of(features, &mut mean, &mut squares);
-            (count, mean, squares)
-        })
-        .collect();
-    let mut together = (0.0, vec![0_f64; channels], vec![0_f64; channels]);
-    for (count, mean, squares) in &parts {
-        let (before, count) = (together.0, *count as f64);
-        let all = before + count;
-        for channel in 0..channels {
-            let gap = f64::from(mean[channel]) - together.1[channel];
-            together.1[channel] += gap * count / all;
-            together.2[channel] += f64::from(squares[channel]) + gap * gap * before * count / all;
-        }
-        together.0 = all;
-    }
-    let (count, mean, squares) = together;
-    Statistics {
-        mean: mean.into_iter().map(|mean| mean as f32).collect(),
-        variance: squares
-            .into_iter()
-            .map(|sum| (sum / count) as f32)
-            .collect(),
-        count: count as usize,
-    }
-}
-
-vectorized! {
-    fn scale(output: &mut [f32], features: &[f32], factors: &[f32], offsets: &[f32], floor: f32) {
-        let channels = factors.len();
-        for (output, features) in output.chunks_exact_mut(channels).zip(features.chunks_exact(channels)) {
-            let channels = features.iter().zip(factors.iter().zip(offsets));
-            for (output, (feature, (factor, offset))) in output.iter_mut().zip(channels) {
-                let value = feature * factor + offset;
-                *output = if value <= floor { floor } else { value }; // NaN stays NaN
-            }
-        }
-    }
-}
-
-vectorized! {
-    /// For each channel the sum of the gradient, and of the gradient times the centred feature.
-    fn sum_up(
-        relu: bool,
-        given: (&[f32], &[f32], &[f32]),
-        mean: &[f32],
-        plain: &mut [f32],
-        weighted: &mut [f32],
-    ) {
-        let channels = mean.len();
-        let (gradient, output, features) = given;
-        let rows = gradient.chunks_exact(channels).zip(output.chunks_exact(channels));
-        for ((gradient, output), features) in rows.zip(features.chunks_exact(channels)) {
-            let sums = plain.iter_mut().zip(weighted.iter_mut());
-            let numbers = gradient.iter().zip(output).zip(features.iter().zip(mean));
-            for ((plain, weighted), ((gradient, output), (feature, mean))) in sums.zip(numbers) {
-                // Where ReLU let nothing through, nothing comes back.
-                let gradient = if relu && *output == 0.0 { 0.0 } else { *gradient };
-                *plain += gradient;
-                *weighted += gradient * (feature - mean);
-            }
-        }
-    }
-}
-
-vectorized! {
-    /// `factor · gradient + slope · (feature - mean) + offset`, the four given channel by channel.
-    fn back(
-        relu: bool,
-        to_features: &mut [f32],
-        given: (&[f32], &[f32], &[f32]),
-        numbers: &[&[f32]; 4],
-    ) {
-        let channels = numbers[0].len();
-        let (gradient, output, features) = given;
-        let rows = gradient.chunks_exact(channels).zip(output.chunks_exact(channels));
-        let rows = rows.zip(features.chunks_exact(channels));
-        for (to_features, ((gradient, output), features)) in to_features.chunks_exact_mut(channels).zip(rows) {
-            let first = gradient.iter().zip(output).zip(numbers[0]);
-            let second = features.iter().zip(numbers[2]).zip(numbers[1].iter().zip(numbers[3]));
-            for (to_feature, (((gradient, output), factor), ((feature, mean), (slope, offset)))) in
-                to_features.iter_mut().zip(first.zip(second))
-            {
-                let gradient = if relu && *output == 0.0 { 0.0 } else { *gradient };
-                *to_feature = factor * gradient + slope * (feature - mean) + offset;
-            }
-        }
-    }
-}
-
-vectorized! {
-    /// For each channel the mean, and the sum of squared distances from it.
-    fn sums_of(features: &[f32], mean: &mut [f32], squares: &mut [f32]) {
-        let channels = mean.len();
-        for row in features.chunks_exact(channels) {
-            for (sum, value) in mean.iter_mut().zip(row) {
-                *sum += value;
-            }
-        }
-        let count = (features.len() / channels) as f32;
-        for sum in mean.iter_mut() {
-            *sum /= count;
-        }
-        for row in features.chunks_exact(channels) {
-            for ((square, value), mean) in squares.iter_mut().zip(row).zip(mean.iter()) {
-                *square += (value - mean) * (value - mean);
-            }
-        }
+                (&gradient[same.clone()], &output[same], values),
+                &[&factors, &slopes, mean, &offsets],
+            );
+        });
+        norm::gradients(to_features, sums, [features, weight, bias])
     }
 }

@@ -4,6 +4,7 @@ use candle_core::{CpuStorage, CustomOp2, Layout, Shape, Tensor};
 use rayon::prelude::*;
 
 use super::{
+    parts::{add, made_from},
     values::{Values, on_cpu, slice},
     vectorized::vectorized,
 };
@@ -47,10 +48,7 @@ impl CustomOp2 for BiasRelu {
     ) -> candle_core::Result<(CpuStorage, Shape)> {
         let bias = slice(bias, bias_layout)?;
         let features = slice(features, features_layout)?;
-        let mut output = vec![0.0; features.len()];
-        let part = ROWS * bias.len();
-        let parts = output.par_chunks_mut(part).zip(features.par_chunks(part));
-        parts.for_each(|(output, features)| {
+        let output = made_from(features, ROWS * bias.len(), |_, output, features| {
             add_and_cut(output, features, bias);
         });
         Ok((CpuStorage::F32(output), features_layout.shape().clone()))
@@ -77,8 +75,7 @@ impl CustomOp2 for BiasRelu {
             })
             .collect();
         let mut to_bias = vec![0.0; channels];
-        sums.iter()
-            .for_each(|sums| super::convolution::add(&mut to_bias, sums));
+        sums.iter().for_each(|sums| add(&mut to_bias, sums));
         Ok((
             Some(Tensor::from_vec(
                 to_features,

@@ -4,8 +4,8 @@ use candle_core::{CpuStorage, CustomOp2, Layout, Shape, Tensor};
 use rayon::prelude::*;
 
 use super::{
-    convolution::add,
     geometry::Geometry,
+    parts::add,
     values::{Values, slice},
     vectorized::vectorized,
 };

@@ -1,9 +1,9 @@
 //! Dropout in one pass each way: what is left out is drawn again on the way back, and never kept (Srivastava et al., 2014).
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Shape, Tensor};
-use rayon::prelude::*;
 
 use super::{
+    parts::made_from,
     values::{Values, on_cpu, slice},
     vectorized::vectorized,
 };
@@ -71,12 +71,9 @@ struct Dropout(Kept);
 
 impl Dropout {
     fn apply(&self, numbers: &[f32]) -> Vec<f32> {
-        let mut kept = vec![0.0; numbers.len()];
-        let parts = kept.par_chunks_mut(PART).zip(numbers.par_chunks(PART));
-        parts.enumerate().for_each(|(part, (kept, numbers))| {
+        made_from(numbers, PART, |part, kept, numbers| {
             self.0.apply(part * PART, numbers, kept);
-        });
-        kept
+        })
     }
 }
 

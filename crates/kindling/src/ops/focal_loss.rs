@@ -3,7 +3,10 @@
 use candle_core::{CpuStorage, CustomOp1, Layout, Shape, Tensor};
 use rayon::prelude::*;
 
-use super::values::{Values, on_cpu, slice};
+use super::{
+    parts::{each_part, made_from_two},
+    values::{Values, on_cpu, slice},
+};
 use crate::{Error, Result};
 
 /// Numbers a thread takes at a time.
@@ -134,10 +137,7 @@ impl CustomOp1 for FocalLoss {
         layout: &Layout,
     ) -> candle_core::Result<(CpuStorage, Shape)> {
         let (logits, targets) = (slice(logits, layout)?, Values::of(&self.targets)?);
-        let mut losses = vec![0.0; logits.len()];
-        let given = logits.par_chunks(PART).zip(targets.par_chunks(PART));
-        let parts = losses.par_chunks_mut(PART).zip(given);
-        parts.for_each(|(losses, (logits, targets))| {
+        let losses = made_from_two([logits, &targets], PART, |losses, logits, targets| {
             for (loss, (&logit, &target)) in losses.iter_mut().zip(logits.iter().zip(targets)) {
                 *loss = self.loss(logit, target).0;
             }
@@ -159,7 +159,7 @@ impl CustomOp1 for FocalLoss {
             .par_chunks(PART)
             .zip(values.par_chunks(PART).zip(targets.par_chunks(PART)));
         let parts = to_logits.par_chunks_mut(PART).zip(given);
-        parts.for_each(|(to_logits, (gradient, (logits, targets)))| {
+        each_part(parts, |(to_logits, (gradient, (logits, targets)))| {
             let given = gradient.iter().zip(logits.iter().zip(targets));
             for (to_logit, (gradient, (&logit, &target))) in to_logits.iter_mut().zip(given) {
                 *to_logit = gradient * self.loss(logit, target).1;

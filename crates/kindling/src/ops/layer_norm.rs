@@ -4,11 +4,12 @@ use candle_core::{CpuStorage, CustomOp3, D, Layout, Shape, Tensor};
 use rayon::prelude::*;
 
 use super::{
-    convolution::add,
+    norm::{self, Sums},
+    parts::made_from,
     values::{Values, on_cpu, slice},
     vectorized::vectorized,
 };
-use crate::{Error, Result};
+use crate::Result;
 
 /// Numbers a thread takes at a time; a fixed number, so that sums do not depend on the threads.
 const PART: usize = 1 << 15;
@@ -31,16 +32,7 @@ pub fn layer_norm(
     bias: &Tensor,
     epsilon: f64,
 ) -> Result<Tensor> {
-    let size = features.dims().last().copied().unwrap_or(0);
-    for (what, tensor) in [("weight", weight), ("bias", bias)] {
-        if tensor.dims() != [size] || size == 0 {
-            return Err(Error::Shape {
-                what: what.to_owned(),
-                expected: format!("the last dimension of the features {:?}", features.dims()),
-                found: tensor.dims().to_vec(),
-            });
-        }
-    }
+    norm::size(features, weight, bias)?;
     if !on_cpu(&[features, weight, bias]) {
         return composed(features, weight, bias, epsilon);
     }
@@ -88,10 +80,8 @@ impl CustomOp3 for LayerNorm {
     ) -> candle_core::Result<(CpuStorage, Shape)> {
         let features = slice(features, features_layout)?;
         let (weight, bias) = (slice(weight, weight_layout)?, slice(bias, bias_layout)?);
-        let mut output = vec![0.0; features.len()];
         let part = part(weight.len());
-        let parts = output.par_chunks_mut(part).zip(features.par_chunks(part));
-        parts.for_each(|(output, features)| {
+        let output = made_from(features, part, |_, output, features| {
             normalise(output, features, weight, bias, self.epsilon);
         });
         Ok((CpuStorage::F32(output), features_layout.shape().clone()))
@@ -116,35 +106,23 @@ impl CustomOp3 for LayerNorm {
         let (size, weights) = (weights.len(), &*weights);
         let mut to_features = vec![0.0; values.len()];
         let part = part(size);
-        let sums: Vec<(Vec<f32>, Vec<f32>)> = to_features
+        let sums: Vec<Sums> = to_features
             .par_chunks_mut(part)
             .zip(gradient.par_chunks(part).zip(values.par_chunks(part)))
             .map(|(to_features, (gradient, features))| {
-                let (mut to_weight, mut to_bias) = (vec![0.0; size], vec![0.0; size]);
+                let mut sums = Sums::zeros(size);
                 back(
                     to_features,
                     (gradient, features, weights),
                     self.epsilon,
-                    &mut to_weight,
-                    &mut to_bias,
+                    &mut sums.weight,
+                    &mut sums.bias,
                 );
-                (to_weight, to_bias)
+                sums
             })
             .collect();
-        let (mut to_weight, mut to_bias) = (vec![0.0; size], vec![0.0; size]);
-        for (weighted, plain) in &sums {
-            add(&mut to_weight, weighted);
-            add(&mut to_bias, plain);
-        }
-        Ok((
-            Some(Tensor::from_vec(
-                to_features,
-                features.shape(),
-                features.device(),
-            )?),
-            Some(Tensor::from_vec(to_weight, size, weight.device())?),
-            Some(Tensor::from_vec(to_bias, size, bias.device())?),
-        ))
+        let sums = Sums::together(&sums, size);
+        norm::gradients(to_features, sums, [features, weight, bias])
     }
 }
 

@@ -5,21 +5,17 @@ mod few_rows;
 use std::borrow::Cow;
 
 use candle_core::{CpuStorage, CustomOp3, Layout, Shape, Tensor};
-use rayon::prelude::*;
 
 use super::{
-    product::{Finish, columns_by_panels, rows_by_panels, used_rows},
-    tile::Panels,
+    panels::Panels,
+    product::{Finish, columns_by_rows, rows_by_panels, used_rows},
+    relu::relu_gradient,
     values::{Values, on_cpu, slice},
-    vectorized::vectorized,
 };
 use crate::{Error, Result};
 
 /// From so many rows on it is worth packing the weight.
 const MANY_ROWS: usize = 96;
-
-/// Numbers a thread takes at a time when it only copies.
-const PART: usize = 1 << 15;
 
 /// `inputs · weightᵀ + bias` for `inputs` `(…, inputs)`, `weight` `(outputs, inputs)` and `bias` `(outputs)`: `(…, outputs)`.
 pub fn linear(inputs: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
@@ -138,7 +134,11 @@ impl CustomOp3 for Linear {
     ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let gradient = gradient.contiguous()?;
         let (gradient, output) = (Values::of(&gradient)?, Values::of(output)?);
-        let to_sums = self.to_sums(&gradient, &output);
+        let to_sums = if self.relu {
+            Cow::Owned(relu_gradient(&gradient, &output))
+        } else {
+            Cow::Borrowed(&*gradient)
+        };
         let used = used_rows(&to_sums, self.outputs);
         let to_inputs = if inputs.track_op() {
             let values = Values::of(weight)?;
@@ -152,35 +152,12 @@ impl CustomOp3 for Linear {
         };
         let values = Values::of(inputs)?;
         let (to_weight, to_bias) =
-            columns_by_panels(&to_sums, &values, &used, self.outputs, self.width);
+            columns_by_rows(&to_sums, &values, &used, self.outputs, self.width);
         let device = weight.device();
         Ok((
             to_inputs,
             Some(Tensor::from_vec(to_weight, weight.shape(), device)?),
             Some(Tensor::from_vec(to_bias, bias.shape(), device)?),
         ))
-    }
-}
-
-impl Linear {
-    /// The gradient of the sums before ReLU: nothing where ReLU let nothing through.
-    fn to_sums<'a>(&self, gradient: &'a [f32], output: &[f32]) -> Cow<'a, [f32]> {
-        if !self.relu {
-            return Cow::Borrowed(gradient);
-        }
-        let mut to_sums = vec![0.0; gradient.len()];
-        to_sums
-            .par_chunks_mut(PART)
-            .zip(gradient.par_chunks(PART).zip(output.par_chunks(PART)))
-            .for_each(|(to_sums, (gradient, output))| passed(to_sums, gradient, output));
-        Cow::Owned(to_sums)
-    }
-}
-
-vectorized! {
-    fn passed(to_sums: &mut [f32], gradient: &[f32], output: &[f32]) {
-        for (to_sum, (gradient, output)) in to_sums.iter_mut().zip(gradient.iter().zip(output)) {
-            *to_sum = if *output == 0.0 { 0.0 } else { *gradient };
-        }
     }
 }

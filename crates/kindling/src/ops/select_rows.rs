@@ -3,14 +3,14 @@
 use candle_core::Tensor;
 use rayon::prelude::*;
 
-use super::values::{Values, on_cpu};
+use super::{
+    parts::each_part,
+    values::{Values, on_cpu},
+};
 use crate::{Error, Result};
 
-/// Numbers that are copied at once: a cache line's worth.
-const PIECE: usize = 16;
-
-/// Below this many numbers a second thread costs more than it brings.
-const WORTH_A_THREAD: usize = 1 << 16;
+/// Numbers that are worth a thread of their own.
+const PART: usize = 1 << 15;
 
 /// `(chosen, …)`: the parts of `table` `(rows, …)` at these positions along the first dimension, in this order.
 ///
@@ -32,31 +32,26 @@ pub fn select_rows(table: &Tensor, positions: &[usize]) -> Result<Tensor> {
         )));
     }
     let width: usize = table.dims().iter().skip(1).product();
-    let by_threads = on_cpu(&[table])
-        && table.is_contiguous()
-        && !table.track_op()
-        && width.is_multiple_of(PIECE)
-        && width * positions.len() >= WORTH_A_THREAD;
-    if !by_threads {
+    let by_parts = on_cpu(&[table]) && table.is_contiguous() && !table.track_op() && width > 0;
+    if !by_parts {
         let positions: Vec<u32> = positions.iter().map(|&position| position as u32).collect();
         return Ok(table.index_select(&Tensor::new(positions, table.device())?, 0)?);
     }
     let values = Values::of(table)?;
-    let (pieces, _) = values.as_chunks::<PIECE>();
-    let in_a_row = width / PIECE;
-    let mut chosen: Vec<[f32; PIECE]> = Vec::new();
-    (0..positions.len() * in_a_row)
-        .into_par_iter()
-        .with_min_len(WORTH_A_THREAD / PIECE / 2)
-        .map(|piece| pieces[positions[piece / in_a_row] * in_a_row + piece % in_a_row])
-        .collect_into_vec(&mut chosen);
+    let mut chosen = vec![0.0; positions.len() * width];
+    let in_a_part = PART.div_ceil(width);
+    let parts = chosen.par_chunks_mut(in_a_part * width);
+    each_part(
+        parts.zip(positions.par_chunks(in_a_part)),
+        |(chosen, positions)| {
+            for (row, position) in chosen.chunks_exact_mut(width).zip(positions) {
+                row.copy_from_slice(&values[position * width..][..width]);
+            }
+        },
+    );
     let mut shape = table.dims().to_vec();
     shape[0] = positions.len();
-    Ok(Tensor::from_vec(
-        chosen.into_flattened(),
-        shape,
-        table.device(),
-    )?)
+    Ok(Tensor::from_vec(chosen, shape, table.device())?)
 }
 
 #[cfg(test)]

@@ -6,28 +6,70 @@
 //!
 //! Left out: blocking for the caches, which the callers do by working on a few images at a time.
 
-use pulp::Simd;
-use rayon::prelude::*;
+use pulp::{Arch, Simd, WithSimd};
 
-/// How many vectors a panel is wide: two, so that a tile of 12 rows fills 24 of AVX-512's 32 registers.
-pub(super) const PANEL_VECTORS: usize = 2;
+use super::panels::PANEL_VECTORS;
+
+/// Rows that a tall tile has at most; in multiples of it no tile is half empty.
+pub(super) const TALL: usize = 12;
+
+/// Rows that a wide tile has at most.
+pub(super) const WIDE: usize = 8;
 
 /// Numbers that a tile may read, but not use, behind the end of its data.
 pub(super) const SLACK: usize = 64;
 
-/// Numbers below which a second thread that packs costs more than it brings.
-const WORTH_A_THREAD: usize = 1 << 18;
+/// Loops that go over a result in tiles of `M` rows by at most `N` vectors.
+pub(super) trait Tiles {
+    /// Goes over the whole result.
+    fn run<S: Simd, const M: usize, const N: usize>(self, simd: S);
+}
 
-/// How many columns a panel has on this processor.
-pub(super) fn panel_width() -> usize {
-    struct Width;
-    impl pulp::WithSimd for Width {
-        type Output = usize;
-        fn with_simd<S: Simd>(self, _: S) -> usize {
-            PANEL_VECTORS * S::F32_LANES
+/// Runs loops with tall tiles: 12 by 2, which fill 24 of AVX-512's and NEON's 32 registers, or 6 by 2 of AVX2's 16.
+///
+/// They are for panels, whose lines have two vectors: [`multiply`] uses each that it loads for 12 multiply-adds.
+pub(super) fn in_tall_tiles(loops: impl Tiles) {
+    Arch::new().dispatch(Tall(loops));
+}
+
+/// Runs loops with wide tiles: 8 by 3, or 4 by 2 where there are but 16 registers; for [`dots`] and [`outer`].
+pub(super) fn in_wide_tiles(loops: impl Tiles) {
+    Arch::new().dispatch(Wide(loops));
+}
+
+struct Tall<T>(T);
+
+impl<T: Tiles> WithSimd for Tall<T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        if many_registers::<S>() {
+            self.0.run::<S, TALL, PANEL_VECTORS>(simd);
+        } else {
+            self.0.run::<S, { TALL / 2 }, PANEL_VECTORS>(simd);
         }
     }
-    pulp::Arch::new().dispatch(Width)
+}
+
+struct Wide<T>(T);
+
+impl<T: Tiles> WithSimd for Wide<T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        if many_registers::<S>() {
+            self.0.run::<S, WIDE, 3>(simd);
+        } else {
+            self.0.run::<S, { WIDE / 2 }, 2>(simd);
+        }
+    }
+}
+
+/// Whether there are the 32 vector registers of AVX-512 and NEON.
+const fn many_registers<S: Simd>() -> bool {
+    S::REGISTER_COUNT >= 32
 }
 
 // ANCHOR: multiply
@@ -58,29 +100,6 @@ pub(super) fn multiply<S: Simd, const M: usize, const N: usize>(
     }
 }
 // ANCHOR_END: multiply
-
-/// Adds `stripᵀ · panel` to the tile: `sums[m][n] += Σₖ strip[k][m] · panel[k][n]`.
-///
-/// `strip` is `(depth, M)` and `panel` `(depth, panel_width)`.
-#[inline(always)]
-pub(super) fn multiply_strip<S: Simd, const M: usize>(
-    simd: S,
-    strip: &[f32],
-    panel: &[f32],
-    sums: &mut [[S::f32s; PANEL_VECTORS]; M],
-) {
-    let (vectors, _) = S::as_simd_f32s(panel);
-    let (lines, _) = vectors.as_chunks::<PANEL_VECTORS>();
-    let (columns, _) = strip.as_chunks::<M>();
-    for (column, line) in columns.iter().zip(lines) {
-        for (number, sums) in column.iter().zip(sums.iter_mut()) {
-            let number = simd.splat_f32s(*number);
-            for (sum, vector) in sums.iter_mut().zip(line) {
-                *sum = simd.mul_add_e_f32s(number, *vector, *sum);
-            }
-        }
-    }
-}
 
 /// Adds `count` outer products to the tile: `sums[m][n] += Σₖ left(k)[m] · right(k)[n]`.
 ///
@@ -168,61 +187,5 @@ pub(super) fn store<S: Simd, const N: usize>(
             sum
         };
         simd.partial_store_f32s(part, sum);
-    }
-}
-
-/// A matrix cut into panels of [`panel_width`] columns, each stored row after row, for [`multiply`] to read in one sweep.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Panels {
-    values: Vec<f32>,
-    depth: usize,
-    columns: usize,
-    width: usize,
-}
-
-impl Panels {
-    /// Packs a matrix `(depth, columns)`; `copy` writes some columns, beginning with `first`, of one of its rows.
-    pub(super) fn pack(
-        depth: usize,
-        columns: usize,
-        copy: impl Fn(usize, usize, &mut [f32]) + Sync,
-    ) -> Self {
-        let width = panel_width();
-        let size = (depth * width).max(1);
-        let mut values = vec![0.0; columns.div_ceil(width) * depth * width];
-        let panels = values.par_chunks_exact_mut(size).enumerate();
-        let panels = panels.with_min_len(WORTH_A_THREAD.div_ceil(size));
-        panels.for_each(|(number, panel)| {
-            let first = number * width;
-            let used = width.min(columns - first);
-            for (k, line) in panel.chunks_exact_mut(width).enumerate() {
-                copy(k, first, &mut line[..used]);
-            }
-        });
-        Self {
-            values,
-            depth,
-            columns,
-            width,
-        }
-    }
-
-    /// The panels with the first column of each and how many of its columns are used.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (usize, usize, &[f32])> {
-        let panels = self.values.chunks_exact((self.depth * self.width).max(1));
-        panels.enumerate().map(|(number, panel)| {
-            let first = number * self.width;
-            (first, self.width.min(self.columns - first), panel)
-        })
-    }
-
-    /// Depth and columns of the matrix.
-    pub(super) fn size(&self) -> (usize, usize) {
-        (self.depth, self.columns)
-    }
-
-    /// How wide the panels are.
-    pub(super) fn width(&self) -> usize {
-        self.width
     }
 }

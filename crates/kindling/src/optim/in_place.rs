@@ -54,7 +54,7 @@ fn sweep<const N: usize>(
     element: impl Element<N>,
 ) {
     let length = weights.len();
-    if length <= PIECE {
+    if length <= PIECE || rayon::current_num_threads() == 1 {
         return Arch::new().dispatch(Run {
             weights,
             gradient,

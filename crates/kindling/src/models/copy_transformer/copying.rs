@@ -6,10 +6,7 @@ use super::CopyTransformer;
 use crate::{
     Result,
     decode::StepModel,
-    models::{
-        Decoding,
-        transformer::step::{column, each_row},
-    },
+    models::{Decoding, transformer::step::Together},
     text::padding_mask,
 };
 
@@ -96,12 +93,15 @@ impl StepModel for CopyTransformer {
     type State = Copying;
 
     fn next_logits(&self, states: &[Copying], tokens: &[u32]) -> Result<Vec<(Copying, Vec<f32>)>> {
-        if states.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut all = Copying::join(states)?;
-        let tokens = column(tokens, &self.gate.weight)?; // (batch, 1)
-        let logits = self.decode(&tokens, &mut all, None)?; // (batch, 1, vocabulary_size)
-        each_row(&logits, |row| all.select(row))
+        let batch = Together {
+            states,
+            tokens,
+            device: self.gate.weight.device(),
+        };
+        batch.next_logits(
+            Copying::join,
+            |tokens, all| self.decode(tokens, all, None),
+            Copying::select,
+        )
     }
 }

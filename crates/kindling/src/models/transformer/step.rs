@@ -1,6 +1,6 @@
 //! A [`Transformer`] as a model that knows the next token, for [`crate::decode`].
 
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 
 use super::{Decoding, Transformer};
 use crate::{Result, decode::StepModel};
@@ -14,32 +14,47 @@ impl StepModel for Transformer {
         states: &[Decoding],
         tokens: &[u32],
     ) -> Result<Vec<(Decoding, Vec<f32>)>> {
-        if states.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut all = Decoding::join(states)?;
-        let tokens = column(tokens, &self.source_embedding.weight)?; // (batch, 1)
-        let logits = self.decode(&tokens, &mut all, None)?; // (batch, 1, target_vocabulary)
-        each_row(&logits, |row| all.select(row))
+        let batch = Together {
+            states,
+            tokens,
+            device: self.output.weight.device(),
+        };
+        batch.next_logits(
+            Decoding::join,
+            |tokens, all| self.decode(tokens, all, None),
+            Decoding::select,
+        )
     }
 }
 
-/// One token for each target, `(batch, 1)`, where the model is.
-pub(in crate::models) fn column(tokens: &[u32], weight: &Tensor) -> Result<Tensor> {
-    Ok(Tensor::from_slice(
-        tokens,
-        (tokens.len(), 1),
-        weight.device(),
-    )?)
+/// Targets under way that are to be one batch, and the last token of each.
+pub(in crate::models) struct Together<'a, State> {
+    pub(in crate::models) states: &'a [State],
+    pub(in crate::models) tokens: &'a [u32],
+    /// Where the model is.
+    pub(in crate::models) device: &'a Device,
 }
 
-/// For each target of the batch what `select` gives for its row `(1)`, and its logits from `(batch, 1, vocabulary)`.
-pub(in crate::models) fn each_row<State>(
-    logits: &Tensor,
-    select: impl Fn(&Tensor) -> Result<State>,
-) -> Result<Vec<(State, Vec<f32>)>> {
-    let rows = logits.squeeze(1)?.to_vec2::<f32>()?;
-    let next = (0_u32..).zip(rows);
-    next.map(|(row, numbers)| Ok((select(&Tensor::new(&[row], logits.device())?)?, numbers)))
+impl<State> Together<'_, State> {
+    /// For each target its state and its logits: `join` makes one state of all, `decode` reads the tokens `(batch, 1)` and gives logits
+    /// `(batch, 1, vocabulary)`, `select` takes rows `(1)` out again.
+    pub(in crate::models) fn next_logits(
+        &self,
+        join: impl Fn(&[State]) -> Result<State>,
+        decode: impl Fn(&Tensor, &mut State) -> Result<Tensor>,
+        select: impl Fn(&State, &Tensor) -> Result<State>,
+    ) -> Result<Vec<(State, Vec<f32>)>> {
+        if self.states.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut all = join(self.states)?;
+        let tokens = Tensor::from_slice(self.tokens, (self.tokens.len(), 1), self.device)?;
+        let logits = decode(&tokens, &mut all)?;
+        let next = (0_u32..).zip(logits.squeeze(1)?.to_vec2::<f32>()?);
+        next.map(|(row, numbers)| {
+            let row = Tensor::new(&[row], self.device)?;
+            Ok((select(&all, &row)?, numbers))
+        })
         .collect()
+    }
 }

@@ -50,6 +50,23 @@ pub(super) fn tanh(x: f32) -> f32 {
     }
 }
 
+/// The first `N` vectors of this size.
+#[inline(always)]
+pub(super) fn vectors<const N: usize>(numbers: &[f32], size: usize) -> [&[f32]; N] {
+    std::array::from_fn(|vector| &numbers[vector * size..][..size])
+}
+
+/// The same, to write to.
+#[inline(always)]
+pub(super) fn vectors_mut<const N: usize>(numbers: &mut [f32], size: usize) -> [&mut [f32]; N] {
+    let mut rest = numbers;
+    std::array::from_fn(|_| {
+        let (vector, others) = std::mem::take(&mut rest).split_at_mut(size);
+        rest = others;
+        vector
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

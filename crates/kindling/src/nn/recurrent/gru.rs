@@ -4,7 +4,7 @@ use candle_core::Tensor;
 use candle_nn::ops::sigmoid;
 
 use super::{
-    gates::{sigmoid as sigmoid_of, tanh},
+    gates::{sigmoid as sigmoid_of, tanh, vectors, vectors_mut},
     layers::Recurrent,
 };
 use crate::{Result, ops::Cell};
@@ -51,12 +51,9 @@ impl Cell for GruCell {
     #[inline(always)]
     fn forward(projected: &[f32], recurrent: &[f32], state: &mut [f32], kept: &mut [f32]) {
         let size = state.len();
-        let [input_r, input_z, input_n] = thirds(projected, size);
-        let [product_r, product_z, product_n] = thirds(recurrent, size);
-        let (gates, shares) = kept.split_at_mut(3 * size);
-        let (resets, rest) = gates.split_at_mut(size);
-        let (updates, news) = rest.split_at_mut(size);
-        let (news, shares) = (&mut news[..size], &mut shares[..size]);
+        let [input_r, input_z, input_n] = vectors(projected, size);
+        let [product_r, product_z, product_n] = vectors(recurrent, size);
+        let [resets, updates, news, shares] = vectors_mut(kept, size);
         for k in 0..size {
             let r = sigmoid_of(input_r[k] + product_r[k]);
             let z = sigmoid_of(input_z[k] + product_z[k]);
@@ -75,11 +72,9 @@ impl Cell for GruCell {
         to_recurrent: &mut [f32],
     ) {
         let size = gradient.len();
-        let [resets, updates, news] = thirds(kept, size);
-        let (shares, before) = (&kept[3 * size..][..size], &before[..size]);
-        let (to_r, rest) = to_projected.split_at_mut(size);
-        let (to_z, to_n) = rest.split_at_mut(size);
-        let (to_z, to_n) = (&mut to_z[..size], &mut to_n[..size]);
+        let [resets, updates, news, shares] = vectors(kept, size);
+        let [to_r, to_z, to_n] = vectors_mut(to_projected, size);
+        let before = &before[..size];
         for k in 0..size {
             let (r, z, n, to_h) = (resets[k], updates[k], news[k], gradient[k]);
             to_n[k] = to_h * (1.0 - z) * (1.0 - n * n);
@@ -92,10 +87,4 @@ impl Cell for GruCell {
             *to_share *= r;
         }
     }
-}
-
-/// The first three vectors of this size.
-#[inline(always)]
-fn thirds(numbers: &[f32], size: usize) -> [&[f32]; 3] {
-    [0, 1, 2].map(|third| &numbers[third * size..][..size])
 }

@@ -4,7 +4,7 @@ use candle_core::Tensor;
 use candle_nn::ops::sigmoid;
 
 use super::{
-    gates::{sigmoid as sigmoid_of, tanh},
+    gates::{sigmoid as sigmoid_of, tanh, vectors, vectors_mut},
     layers::Recurrent,
 };
 use crate::{Error, Result, ops::Cell};
@@ -90,13 +90,10 @@ impl Cell for LstmCell {
     fn forward(projected: &[f32], recurrent: &[f32], state: &mut [f32], kept: &mut [f32]) {
         let (hidden, cell) = state.split_at_mut(state.len() / 2);
         let size = hidden.len();
-        let [input_i, input_f, input_g, input_o] = quarters(projected, size);
-        let [product_i, product_f, product_g, product_o] = quarters(recurrent, size);
-        let (cell, kept) = (&mut cell[..size], &mut kept[..5 * size]);
-        let (is, rest) = kept.split_at_mut(size);
-        let (fs, rest) = rest.split_at_mut(size);
-        let (gs, rest) = rest.split_at_mut(size);
-        let (os, tanhs) = rest.split_at_mut(size);
+        let [input_i, input_f, input_g, input_o] = vectors(projected, size);
+        let [product_i, product_f, product_g, product_o] = vectors(recurrent, size);
+        let [is, fs, gs, os, tanhs] = vectors_mut(kept, size);
+        let cell = &mut cell[..size];
         for k in 0..size {
             let i = sigmoid_of(input_i[k] + product_i[k]);
             let f = sigmoid_of(input_f[k] + product_f[k]);
@@ -119,13 +116,9 @@ impl Cell for LstmCell {
     ) {
         let (to_hidden, to_cell) = gradient.split_at_mut(gradient.len() / 2);
         let size = to_hidden.len();
-        let [is, fs, gs, os] = quarters(kept, size);
-        let (tanhs, cell) = (&kept[4 * size..][..size], &before[size..][..size]);
-        let to_cell = &mut to_cell[..size];
-        let (to_i, rest) = to_projected.split_at_mut(size);
-        let (to_f, rest) = rest.split_at_mut(size);
-        let (to_g, to_o) = rest.split_at_mut(size);
-        let (to_f, to_g, to_o) = (&mut to_f[..size], &mut to_g[..size], &mut to_o[..size]);
+        let [is, fs, gs, os, tanhs] = vectors(kept, size);
+        let [to_i, to_f, to_g, to_o] = vectors_mut(to_projected, size);
+        let (cell, to_cell) = (&before[size..][..size], &mut to_cell[..size]);
         for k in 0..size {
             let (i, f, g, o, squashed) = (is[k], fs[k], gs[k], os[k], tanhs[k]);
             let to_c = to_cell[k] + to_hidden[k] * o * (1.0 - squashed * squashed);
@@ -137,10 +130,4 @@ impl Cell for LstmCell {
         }
         to_recurrent.copy_from_slice(to_projected);
     }
-}
-
-/// The first four vectors of this size.
-#[inline(always)]
-fn quarters(numbers: &[f32], size: usize) -> [&[f32]; 4] {
-    [0, 1, 2, 3].map(|quarter| &numbers[quarter * size..][..size])
 }

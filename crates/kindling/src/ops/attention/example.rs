@@ -1,10 +1,10 @@
 //! The attention of one example, head after head.
 
 use super::{
-    super::attention_softmax::{back, scale, scale_and_hide, softmax},
-    Attention,
     heads::{Head, compare, mix, padded, turned},
+    operation::Attention,
 };
+use crate::ops::attention_softmax::{back, masked_softmax};
 
 /// One example of the batch.
 pub(super) struct Example<'a> {
@@ -28,19 +28,9 @@ impl Example<'_> {
         for (head, weights) in heads {
             let place = self.head(head);
             compare(place, self.queries, self.keys, &mut scores);
-            let rows = weights
-                .chunks_exact_mut(keys)
-                .zip(scores.chunks_exact(keys));
-            for (row, (weights, scores)) in rows.enumerate() {
-                let row = self.block(head) * self.attention.query_time + row;
-                match &self.attention.mask {
-                    Some(mask) => {
-                        scale_and_hide(weights, scores, mask.row(row, keys), self.scale());
-                    }
-                    None => scale(weights, scores, self.scale()),
-                }
-            }
-            softmax(weights, keys);
+            let first = self.block(head) * self.attention.query_time;
+            let mask = self.attention.mask.as_ref().map(|mask| (mask, first));
+            masked_softmax(weights, &scores, keys, self.scale(), mask);
             self.keep(head, weights, &mut scores); // the scores have been used
             mix(place, &turned(&scores, keys), self.values, answers);
         }

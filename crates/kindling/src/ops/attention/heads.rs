@@ -1,8 +1,8 @@
 //! Products of small matrices with the part of each token that belongs to one head.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::Simd;
 
-use super::super::tile::{dots, outer, store, zeros};
+use crate::ops::tile::{Tiles, WIDE, dots, in_wide_tiles, outer, store, zeros};
 
 /// Where a head lies in each token of `hidden_size` numbers.
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +22,7 @@ impl Head {
 
 /// The dot product of each token of `left` `(rows, hidden_size)` with each of `right` `(columns, hidden_size)`: `(rows, columns)`.
 pub(super) fn compare(head: Head, left: &[f32], right: &[f32], products: &mut [f32]) {
-    Arch::new().dispatch(Compare {
+    in_wide_tiles(Compare {
         head,
         left,
         right,
@@ -37,20 +37,7 @@ struct Compare<'a> {
     products: &'a mut [f32],
 }
 
-impl WithSimd for Compare<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        if S::REGISTER_COUNT >= 32 {
-            self.run::<S, 8, 3>(simd);
-        } else {
-            self.run::<S, 4, 2>(simd);
-        }
-    }
-}
-
-impl Compare<'_> {
+impl Tiles for Compare<'_> {
     #[inline(always)]
     fn run<S: Simd, const M: usize, const N: usize>(self, simd: S) {
         let columns = self.right.len() / self.head.hidden_size;
@@ -73,9 +60,6 @@ impl Compare<'_> {
     }
 }
 
-/// The rows of [`mix`] that a tile has; their weights must lie in whole tiles.
-const TILE: usize = 8;
-
 /// A matrix whose rows are filled up to whole tiles.
 #[derive(Debug)]
 pub(super) struct Weights {
@@ -85,7 +69,7 @@ pub(super) struct Weights {
 
 /// A matrix with this many columns, as [`mix`] takes it.
 pub(super) fn padded(matrix: &[f32], columns: usize) -> Weights {
-    let stride = columns.next_multiple_of(TILE);
+    let stride = columns.next_multiple_of(WIDE);
     let mut numbers = vec![0.0; matrix.len() / columns * stride];
     let lines = numbers.chunks_exact_mut(stride);
     for (line, row) in lines.zip(matrix.chunks_exact(columns)) {
@@ -96,7 +80,7 @@ pub(super) fn padded(matrix: &[f32], columns: usize) -> Weights {
 
 /// The transpose of a matrix with this many columns, as [`mix`] takes it.
 pub(super) fn turned(matrix: &[f32], columns: usize) -> Weights {
-    let stride = (matrix.len() / columns).next_multiple_of(TILE);
+    let stride = (matrix.len() / columns).next_multiple_of(WIDE);
     let mut numbers = vec![0.0; columns * stride];
     for (place, row) in matrix.chunks_exact(columns).enumerate() {
         for (line, number) in numbers.chunks_exact_mut(stride).zip(row) {
@@ -108,7 +92,7 @@ pub(super) fn turned(matrix: &[f32], columns: usize) -> Weights {
 
 /// Writes sums of tokens `(sources, hidden_size)` to `sums` `(rows, hidden_size)`, each with its own `weights` `(sources, rows)`.
 pub(super) fn mix(head: Head, weights: &Weights, tokens: &[f32], sums: &mut [f32]) {
-    Arch::new().dispatch(Mix {
+    in_wide_tiles(Mix {
         head,
         weights,
         tokens,
@@ -123,19 +107,17 @@ struct Mix<'a> {
     sums: &'a mut [f32],
 }
 
-impl WithSimd for Mix<'_> {
-    type Output = ();
-
+impl Tiles for Mix<'_> {
+    /// Two vectors at a time, since heads have few.
     #[inline(always)]
-    fn with_simd<S: Simd>(mut self, simd: S) {
+    fn run<S: Simd, const M: usize, const N: usize>(mut self, simd: S) {
         let vectors = self.head.size / S::F32_LANES;
         for vector in (0..vectors).step_by(2) {
             let column = vector * S::F32_LANES;
-            match (S::REGISTER_COUNT >= 32, vector + 1 < vectors) {
-                (true, true) => self.columns::<S, TILE, 2>(simd, column),
-                (true, false) => self.columns::<S, TILE, 1>(simd, column),
-                (false, true) => self.columns::<S, { TILE / 2 }, 2>(simd, column),
-                (false, false) => self.columns::<S, { TILE / 2 }, 1>(simd, column),
+            if vector + 1 < vectors {
+                self.columns::<S, M, 2>(simd, column);
+            } else {
+                self.columns::<S, M, 1>(simd, column);
             }
         }
     }

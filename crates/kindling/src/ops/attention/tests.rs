@@ -1,4 +1,4 @@
-use candle_core::{DType, Var};
+use candle_core::{DType, Device, Var};
 
 use super::*;
 use crate::data::Random;

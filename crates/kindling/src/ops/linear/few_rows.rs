@@ -1,13 +1,16 @@
 //! A fully connected layer for few rows, whose weight is not worth packing: dot products with its rows as they lie.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::Simd;
 use rayon::prelude::*;
 
 use super::Linear;
-use crate::ops::tile::dots;
+use crate::ops::{
+    parts::each_part,
+    tile::{Tiles, WIDE, dots, in_wide_tiles},
+};
 
-/// Rows a thread takes at a time: whole tiles of 8.
-const ROWS: usize = 16;
+/// Rows a thread takes at a time: whole tiles.
+const ROWS: usize = 2 * WIDE;
 
 /// Below this many multiply-adds a second thread costs more than it brings.
 const WORTH_A_THREAD: usize = 1 << 20;
@@ -21,18 +24,18 @@ impl Linear {
         } else {
             ROWS
         };
-        output
+        let parts = output
             .par_chunks_mut(rows * self.outputs)
-            .zip(inputs.par_chunks(rows * self.width))
-            .for_each(|(output, inputs)| {
-                Arch::new().dispatch(Forward {
-                    layer: self,
-                    inputs,
-                    weight,
-                    bias,
-                    output,
-                });
+            .zip(inputs.par_chunks(rows * self.width));
+        each_part(parts, |(output, inputs)| {
+            in_wide_tiles(Forward {
+                layer: self,
+                inputs,
+                weight,
+                bias,
+                output,
             });
+        });
         output
     }
 }
@@ -45,20 +48,7 @@ struct Forward<'a> {
     output: &'a mut [f32],
 }
 
-impl WithSimd for Forward<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        if S::REGISTER_COUNT >= 32 {
-            self.run::<S, 8, 3>(simd);
-        } else {
-            self.run::<S, 4, 2>(simd);
-        }
-    }
-}
-
-impl Forward<'_> {
+impl Tiles for Forward<'_> {
     #[inline(always)]
     fn run<S: Simd, const M: usize, const N: usize>(self, simd: S) {
         let Linear {
