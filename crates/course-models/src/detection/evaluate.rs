@@ -13,13 +13,8 @@ use super::{
 };
 use crate::data;
 
-/// Measures the weights in this file on the test set.
-pub fn evaluate(
-    recipe: &Recipe,
-    file: &Path,
-    args: &data::Args,
-    as_json: bool,
-) -> Result<ExitCode> {
+/// The detector of this recipe with the weights in this file, and the data that it can be judged by.
+pub fn open(recipe: &Recipe, file: &Path, args: &data::Args) -> Result<(DetectionPipeline, Parts)> {
     let details = read_details(file)?;
     if let Some(other) = details.get("recipe").filter(|other| *other != recipe.name) {
         bail!(
@@ -41,6 +36,18 @@ pub fn evaluate(
             parts.classes().join(", ")
         );
     }
+    Ok((detector, parts))
+}
+
+/// Measures the weights in this file on the test set.
+pub fn evaluate(
+    recipe: &Recipe,
+    file: &Path,
+    args: &data::Args,
+    as_json: bool,
+) -> Result<ExitCode> {
+    let (detector, parts) = open(recipe, file, args)?;
+    let classes = detector.classes();
     let judged = Judged::new(detector.network(), &parts.test)?;
     let score = judged.score(classes.len())?;
     let known = Judged::new(detector.network(), &parts.validation)?;
@@ -71,6 +78,7 @@ pub fn evaluate(
         return Ok(ExitCode::SUCCESS);
     }
     println!("{} with the weights in {}", recipe.name, file.display());
+    let details = read_details(file)?;
     if let (Some(score), Some(command)) = (details.get("score"), details.get("command")) {
         println!("recorded when trained: {score} ({command})");
     }

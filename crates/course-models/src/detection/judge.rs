@@ -1,6 +1,7 @@
 //! How good a detector is: mean average precision, and how often its counts are right.
 
 use anyhow::Result;
+use candle_core::Tensor;
 use kindling::{
     boxes::{Detection, Object, Role},
     data::detection::DetectionSet,
@@ -16,19 +17,31 @@ pub const COVERAGE: f64 = 0.9;
 const TOGETHER: usize = 8;
 
 /// For each picture of a set what was found in it, with low scores as well, and what is there.
+#[derive(Debug, Default)]
 pub struct Judged(Vec<(Vec<Detection>, Vec<Object>)>);
 
 impl Judged {
     pub fn new(detector: &dyn ObjectDetector, set: &DetectionSet) -> Result<Self> {
-        let mut pictures = Vec::new();
+        let mut judged = Self::default();
         for start in (0..set.len()).step_by(TOGETHER) {
             let end = set.len().min(start + TOGETHER);
             let images = set.images(start..end)?;
-            let found = detector.detect(&images, LOWEST_SCORE, LARGEST_OVERLAP)?;
             let objects = (start..end).map(|picture| set.objects(picture).to_vec());
-            pictures.extend(found.into_iter().zip(objects));
+            judged.look(detector, &images, objects.collect())?;
         }
-        Ok(Self(pictures))
+        Ok(judged)
+    }
+
+    /// Looks at more pictures `(batch, height, width, 3)`, and remembers what is in each of them.
+    pub fn look(
+        &mut self,
+        detector: &dyn ObjectDetector,
+        images: &Tensor,
+        objects: Vec<Vec<Object>>,
+    ) -> Result<()> {
+        let found = detector.detect(images, LOWEST_SCORE, LARGEST_OVERLAP)?;
+        self.0.extend(found.into_iter().zip(objects));
+        Ok(())
     }
 
     /// Mean average precision.

@@ -6,7 +6,6 @@ mod evaluate;
 mod judge;
 mod predict;
 mod recipe;
-mod sides;
 mod train;
 
 pub use bench::{Args as BenchArgs, run as bench};

@@ -43,6 +43,21 @@ impl Measured {
             .collect()
     }
 
+    /// How quick each side is at this task, such as `ours_tokens_per_s`, and `ratio_to_pytorch`: how many times as quick our side is as the quickest
+    /// of these peers. The turns say it as `{task}_{unit}`.
+    #[must_use]
+    pub fn speeds(&self, task: &str, unit: &str, peers: &[&str]) -> Map<String, Value> {
+        let key = format!("{task}_{unit}");
+        let row = self.row(&key).into_iter();
+        let mut speeds: Map<String, Value> = row
+            .map(|(side, speed)| (format!("{side}_{unit}"), speed))
+            .collect();
+        let ratios = peers.iter().map(|peer| self.ratio(&key, "ours", peer));
+        let ratio = ratios.flatten().min_by(f64::total_cmp);
+        speeds.insert("ratio_to_pytorch".to_owned(), json!(ratio));
+        speeds
+    }
+
     /// One side's median divided by another's.
     #[must_use]
     pub fn ratio(&self, key: &str, side: &str, other: &str) -> Option<f64> {

@@ -57,7 +57,7 @@ pub struct Bench<'a> {
     /// What each of them is told after its name.
     pub peer_arguments: Vec<OsString>,
     /// The peers, in Python.
-    pub script: &'static str,
+    pub script: &'a str,
     /// Which Python.
     pub python: &'a Path,
 }

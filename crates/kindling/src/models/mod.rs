@@ -30,7 +30,7 @@ pub use resnet::{ResNet, ResNetConfig};
 pub use seq2seq::{DecoderOutput, Encoded, Seq2Seq, Seq2SeqConfig};
 pub use transformer::{Decoding, Transformer, TransformerConfig};
 pub use two_stage::{
-    TwoStageDetector, TwoStageDetectorConfig, TwoStageDetectorLoss, TwoStageLosses,
+    BoxSampling, TwoStageDetector, TwoStageDetectorConfig, TwoStageDetectorLoss, TwoStageLosses,
 };
 pub use word2vec::{Algorithm, Word2Vec, Word2VecConfig};
 

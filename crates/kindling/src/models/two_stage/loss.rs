@@ -7,7 +7,7 @@ use super::{
     assign::{ANCHORS, REGIONS},
     found::REGION_WEIGHTS,
     parts::{TwoStageLosses, box_loss, pick},
-    sampling::{Sample, tensor},
+    sampling::{BoxSampling, Sample, tensor},
 };
 use crate::{
     Error, Result,
@@ -16,9 +16,17 @@ use crate::{
     ops::{cross_entropy, focal_loss},
 };
 
-/// How many boxes of a picture are drawn, and how many of them may lie on objects, at most.
-const SAMPLED_ANCHORS: (usize, f64) = (256, 0.5); // Ren et al., 2015, section 3.1.3
-const SAMPLED_REGIONS: (usize, f64) = (64, 0.25); // Girshick, 2015, section 2.3
+/// Which anchors the first stage learns from (Ren et al., 2015, section 3.1.3).
+const SAMPLED_ANCHORS: BoxSampling = BoxSampling {
+    boxes: 256,
+    on_objects: 0.5,
+};
+
+/// Which regions the second stage learns from (Girshick, 2015, section 2.3).
+const SAMPLED_REGIONS: BoxSampling = BoxSampling {
+    boxes: 64,
+    on_objects: 0.25,
+};
 
 // ANCHOR: loss
 /// The loss of a [`TwoStageDetector`], for [`Training::sampled_loss`](crate::train::Training::sampled_loss).
@@ -42,6 +50,8 @@ const SAMPLED_REGIONS: (usize, f64) = (64, 0.25); // Girshick, 2015, section 2.3
 pub struct TwoStageDetectorLoss {
     model: TwoStageDetector,
     anchors: Vec<[f32; 4]>,
+    sampled_anchors: BoxSampling,
+    sampled_regions: BoxSampling,
 }
 
 impl TwoStageDetectorLoss {
@@ -50,7 +60,20 @@ impl TwoStageDetectorLoss {
         Ok(Self {
             model: model.clone(),
             anchors: model.rpn.anchors()?,
+            sampled_anchors: SAMPLED_ANCHORS,
+            sampled_regions: SAMPLED_REGIONS,
         })
+    }
+
+    /// How many boxes of each picture both stages learn from, instead of the papers' numbers: 256 anchors, half of them on objects, and 64
+    /// regions, a quarter of them on objects.
+    #[must_use]
+    pub fn sampling(self, anchors: BoxSampling, regions: BoxSampling) -> Self {
+        Self {
+            sampled_anchors: anchors,
+            sampled_regions: regions,
+            ..self
+        }
     }
 
     /// The sum of the four parts, a scalar, from the model's outputs, targets `(batch, objects, 6)`, and the chance that draws the samples.
@@ -92,7 +115,12 @@ impl TwoStageDetectorLoss {
         let mut sample = Sample::default();
         for (picture, objects) in pictures.iter().enumerate() {
             let matches = ANCHORS.matches(&self.anchors, objects);
-            sample.draw((picture, &self.anchors), &matches, SAMPLED_ANCHORS, random);
+            sample.draw(
+                (picture, &self.anchors),
+                &matches,
+                self.sampled_anchors,
+                random,
+            );
         }
         let anchors = self.anchors.len();
         let places = sample.places.iter();
@@ -131,7 +159,7 @@ impl TwoStageDetectorLoss {
             let counted = counted.map(|object| object.corners);
             regions.extend(counted.filter(|corners| area(*corners) > 0.0));
             let matches = REGIONS.matches(&regions, objects);
-            sample.draw((picture, &regions), &matches, SAMPLED_REGIONS, random);
+            sample.draw((picture, &regions), &matches, self.sampled_regions, random);
         }
         if sample.len() == 0 {
             let none = Tensor::zeros((), DType::F32, first.objectness.device())?;

@@ -22,6 +22,7 @@ use rpn::RegionProposalNetwork;
 pub use config::TwoStageDetectorConfig;
 pub use loss::TwoStageDetectorLoss;
 pub use parts::TwoStageLosses;
+pub use sampling::BoxSampling;
 
 // ANCHOR: detector
 /// A feature pyramid, a network that proposes regions, and a head that looks at each region.

@@ -5,6 +5,24 @@ use candle_core::{Device, Tensor};
 use super::assign::Match;
 use crate::{Result, boxes::Object, data::Random};
 
+// ANCHOR: sample
+/// How many boxes of each picture a stage learns from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BoxSampling {
+    /// So many boxes, at most.
+    pub boxes: usize,
+    /// At most this share of them on objects.
+    pub on_objects: f64,
+}
+
+impl BoxSampling {
+    /// All boxes, so that chance plays no part.
+    pub const ALL: Self = Self {
+        boxes: usize::MAX,
+        on_objects: 1.0,
+    };
+}
+
 /// Boxes of all pictures of a batch that a loss looks at.
 #[derive(Debug, Default)]
 pub(super) struct Sample {
@@ -15,14 +33,13 @@ pub(super) struct Sample {
     pub(super) objects: Vec<Option<Object>>,
 }
 
-// ANCHOR: sample
 impl Sample {
-    /// Draws `count` boxes of a picture, at most `share` of them on objects (Ren et al., 2015, section 3.1.3).
+    /// Draws some boxes of a picture (Ren et al., 2015, section 3.1.3).
     pub(super) fn draw(
         &mut self,
         (picture, boxes): (usize, &[[f32; 4]]),
         matches: &[Match],
-        (count, share): (usize, f64),
+        sampling: BoxSampling,
         random: &mut Random,
     ) {
         let (mut on_objects, mut background) = (Vec::new(), Vec::new());
@@ -35,8 +52,8 @@ impl Sample {
         }
         random.shuffle(&mut on_objects);
         random.shuffle(&mut background);
-        on_objects.truncate((count as f64 * share) as usize);
-        background.truncate(count - on_objects.len());
+        on_objects.truncate((sampling.boxes as f64 * sampling.on_objects) as usize);
+        background.truncate(sampling.boxes.saturating_sub(on_objects.len()));
         for (place, object) in on_objects.into_iter().chain(background) {
             self.places.push((picture, place));
             self.boxes.push(boxes[place]);

@@ -111,7 +111,11 @@ fn every_object_has_an_anchor_and_the_background_does_not_drown_it() {
     let large = Object::new([8.0, 8.0, 40.0, 40.0], 1);
     let matches = ANCHORS.matches(&anchors, &[tiny, large]);
     let mut sample = Sample::default();
-    sample.draw((0, &anchors), &matches, (8, 0.25), &mut Random::new(3));
+    let few = BoxSampling {
+        boxes: 8,
+        on_objects: 0.25,
+    };
+    sample.draw((0, &anchors), &matches, few, &mut Random::new(3));
     assert_eq!(sample.len(), 8);
     let positives = sample.positives();
     assert_eq!(positives.numbers.len(), 2);
@@ -121,6 +125,22 @@ fn every_object_has_an_anchor_and_the_background_does_not_drown_it() {
             .iter()
             .all(|&number| sample.objects[number].is_some())
     );
+}
+
+#[test]
+fn with_all_boxes_chance_plays_no_part() {
+    let model = TwoStageDetector::new(&small(), 1).unwrap();
+    let outputs = model.forward(&images(1)).unwrap();
+    let objects = [Object::new([8.0, 8.0, 28.0, 28.0], 2)];
+    let targets = targets(&[&objects], 1).unwrap();
+    let sampled = TwoStageDetectorLoss::new(&model).unwrap();
+    let whole = sampled.clone().sampling(BoxSampling::ALL, BoxSampling::ALL);
+    let of = |loss: &TwoStageDetectorLoss, seed| {
+        let loss = loss.forward(&outputs, &targets, &mut Random::new(seed));
+        number(&loss.unwrap())
+    };
+    assert_ne!(of(&sampled, 1), of(&sampled, 2));
+    assert!((of(&whole, 1) - of(&whole, 2)).abs() < 1e-5);
 }
 
 #[test]
