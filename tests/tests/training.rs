@@ -107,8 +107,11 @@ fn pictures_that_chance_changes_go_on_bit_for_bit() -> Result<()> {
 }
 
 #[test]
-fn a_detector_goes_on_bit_for_bit() -> Result<()> {
-    goes_on_bit_for_bit(&["detect-one-stage", "--limit", "12", "--batch-size", "2"])
+fn detectors_go_on_bit_for_bit() -> Result<()> {
+    for name in ["detect-one-stage", "detect-two-stage"] {
+        goes_on_bit_for_bit(&[name, "--limit", "12", "--batch-size", "2"])?;
+    }
+    Ok(())
 }
 
 /// A run of two epochs that is killed and resumed ends as one that is not.
