@@ -88,7 +88,11 @@ pub fn table(models: &[(&str, Map<String, Value>)]) -> Vec<String> {
         let cells: String = cells.iter().map(|cell| format!("{cell:>14}")).collect();
         format!("{title:<10} {side:<16}{cells}")
     };
-    let titles = |row: usize| columns.iter().map(move |column| column.titles[row].to_owned());
+    let titles = |row: usize| {
+        columns
+            .iter()
+            .map(move |column| column.titles[row].to_owned())
+    };
     let mut lines: Vec<String> = (0..2)
         .map(|row| line("", "", titles(row).collect()))
         .collect();
