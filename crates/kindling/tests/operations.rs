@@ -181,6 +181,25 @@ fn random_convolutions_agree_with_stock_candle() {
 }
 
 #[test]
+fn a_photograph_is_convolved_in_bands_as_in_one_piece() {
+    let mut random = Random::new(9);
+    let images = random.normal((2, 61, 83, 5), 0.0, 1.0).unwrap();
+    let weight = random.normal((3, 3, 5, 20), 0.0, 0.2).unwrap();
+    let config = Conv2dConfig {
+        padding: 1,
+        ..Conv2dConfig::default()
+    };
+    let theirs = stock_conv2d(&images, &weight, &config);
+    for threads in [1, 2, 5] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        let ours = pool
+            .unwrap()
+            .install(|| conv2d(&images, &weight, &config).unwrap());
+        assert_close(&ours, &theirs, &format!("{threads} threads"));
+    }
+}
+
+#[test]
 fn gradients_agree_with_stock_candle() {
     // Candle's own backward pass knows one group and a stride that fits.
     let mut random = Random::new(8);

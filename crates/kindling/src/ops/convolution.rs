@@ -21,11 +21,15 @@ use self::{
 use super::{
     geometry::Geometry,
     panels::Panels,
+    parts::each_part,
     tile::{SLACK, in_tall_tiles},
 };
 
 /// About how many positions to work on at once: enough to use a loaded weight often, few enough for the cache.
 const POSITIONS_AT_ONCE: usize = 256;
+
+/// So many positions of a large image go to one thread, so that a single photograph keeps all of them busy.
+const POSITIONS_IN_A_BAND: usize = 1024;
 
 /// What the passes of one convolution share.
 pub(super) struct Passes {
@@ -118,11 +122,16 @@ impl Passes {
                     geometry.pad(images, padded);
                     let count = images.len() / image_len;
                     sums.resize(count * geometry.positions() * geometry.out_channels, 0.0);
-                    in_tall_tiles(Forward {
-                        passes: self,
-                        panels: &panels,
-                        padded,
-                        sums,
+                    let bands =
+                        sums.par_chunks_mut((POSITIONS_IN_A_BAND * geometry.out_channels).max(1));
+                    each_part(bands.enumerate(), |(band, sums)| {
+                        in_tall_tiles(Forward {
+                            passes: self,
+                            panels: &panels,
+                            padded,
+                            first: band * POSITIONS_IN_A_BAND,
+                            sums,
+                        });
                     });
                     finish(sums, result, note);
                 },

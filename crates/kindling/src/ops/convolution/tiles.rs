@@ -12,6 +12,8 @@ pub(super) struct Forward<'a> {
     pub(super) passes: &'a Passes,
     pub(super) panels: &'a [Panels],
     pub(super) padded: &'a [f32],
+    /// The position that the sums begin with.
+    pub(super) first: usize,
     /// `(positions, out_channels)`.
     pub(super) sums: &'a mut [f32],
 }
@@ -54,6 +56,7 @@ impl Forward<'_> {
         let channel = group * geometry.group_inputs();
         let part = panel.len() / runs.len();
         let last = self.sums.len() / geometry.out_channels - 1;
+        let starts = &starts[self.first..];
         for position in (0..=last).step_by(M) {
             // Behind the last position the last one is computed again, and not stored.
             let mut windows = [0; M];
