@@ -17,7 +17,8 @@ impl Sides {
     pub fn report(&self) -> Map<String, Value> {
         let mut report = Map::new();
         for task in ["training", "detection"] {
-            let speeds = self.speed.speeds(task, "pictures_per_s", &PEERS);
+            let key = format!("{task}_pictures_per_s");
+            let speeds = self.speed.speeds(&key, "pictures_per_s", &PEERS);
             report.insert(task.to_owned(), Value::Object(speeds));
         }
         for key in ["parameters", "first_step_s", "peak_mb"] {
@@ -88,7 +89,11 @@ pub fn table(models: &[(&str, Map<String, Value>)]) -> Vec<String> {
         let cells: String = cells.iter().map(|cell| format!("{cell:>14}")).collect();
         format!("{title:<10} {side:<16}{cells}")
     };
-    let titles = |row: usize| columns.iter().map(|column| column.titles[row].to_owned());
+    let titles = |row: usize| {
+        columns
+            .iter()
+            .map(move |column| column.titles[row].to_owned())
+    };
     let mut lines: Vec<String> = (0..2)
         .map(|row| line("", "", titles(row).collect()))
         .collect();
