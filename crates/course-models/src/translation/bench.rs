@@ -10,7 +10,7 @@ use course_program::{
     bench::{Bench, Measured, Options, show},
     output,
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{
     NAMES,
@@ -96,44 +96,11 @@ fn pairs(recipe: &Recipe, builtin: bool) -> Result<Pairs> {
 
 /// Tokens a second, medians over the rounds, and their ratio.
 fn report(measured: &Measured, pairs: &str) -> Value {
-    let mut speeds: Map<String, Value> = measured
-        .row("tokens_per_s")
-        .into_iter()
-        .map(|(side, speed)| (format!("{side}_tokens_per_s"), speed))
-        .collect();
-    // The quicker of PyTorch's two ways is the one to beat.
-    let ratios = PEERS.map(|peer| measured.ratio("tokens_per_s", "ours", peer));
-    let ratio = ratios.into_iter().flatten().min_by(f64::total_cmp);
-    speeds.insert("ratio_to_pytorch".to_owned(), json!(ratio));
+    let mut speeds = measured.speeds("tokens_per_s", "tokens_per_s", &PEERS);
     speeds.insert("pairs".to_owned(), json!(pairs));
     json!({
         "seq2seq": speeds,
         "first_step_s": measured.row("first_step_s"),
         "peak_mb": measured.row("peak_mb"),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_ratio_is_to_the_quicker_pytorch_and_absent_without_one() {
-        let turn = |speed: f64| vec![json!({"tokens_per_s": speed})];
-        let all = [
-            ("ours", turn(600.0)),
-            ("pytorch", turn(300.0)),
-            ("pytorch_best", turn(400.0)),
-        ];
-        let report = |sides| report(&Measured::from_turns(sides), "toy");
-        assert_eq!(report(&all)["seq2seq"]["ratio_to_pytorch"], json!(1.5));
-        assert_eq!(
-            report(&all)["seq2seq"]["pytorch_tokens_per_s"],
-            json!(300.0)
-        );
-        assert_eq!(
-            report(&all[..1])["seq2seq"]["ratio_to_pytorch"],
-            Value::Null
-        );
-    }
 }

@@ -43,16 +43,15 @@ impl Measured {
             .collect()
     }
 
-    /// How quick each side is at this task, such as `ours_tokens_per_s`, and `ratio_to_pytorch`: how many times as quick our side is as the quickest
-    /// of these peers. The turns say it as `{task}_{unit}`.
+    /// How quick each side is by the numbers under this key, such as `ours_tokens_per_s` where the unit is `tokens_per_s`, and
+    /// `ratio_to_pytorch`: how many times as quick as the quickest of these peers our side is.
     #[must_use]
-    pub fn speeds(&self, task: &str, unit: &str, peers: &[&str]) -> Map<String, Value> {
-        let key = format!("{task}_{unit}");
-        let row = self.row(&key).into_iter();
+    pub fn speeds(&self, key: &str, unit: &str, peers: &[&str]) -> Map<String, Value> {
+        let row = self.row(key).into_iter();
         let mut speeds: Map<String, Value> = row
             .map(|(side, speed)| (format!("{side}_{unit}"), speed))
             .collect();
-        let ratios = peers.iter().map(|peer| self.ratio(&key, "ours", peer));
+        let ratios = peers.iter().map(|peer| self.ratio(key, "ours", peer));
         let ratio = ratios.flatten().min_by(f64::total_cmp);
         speeds.insert("ratio_to_pytorch".to_owned(), json!(ratio));
         speeds
@@ -112,6 +111,23 @@ mod tests {
         assert_eq!(measured.ratio("time", "ours", "missing"), None);
         let row = json!({"ours": 3.0, "peer": 6.0, "missing": null});
         assert_eq!(Value::Object(measured.row("time")), row);
+    }
+
+    #[test]
+    fn the_ratio_of_speeds_is_to_the_quickest_peer_and_absent_without_one() {
+        let turn = |speed: f64| vec![json!({"tokens_per_s": speed})];
+        let all = [
+            ("ours", turn(600.0)),
+            ("pytorch", turn(300.0)),
+            ("pytorch_best", turn(400.0)),
+        ];
+        let speeds = |sides| {
+            let measured = Measured::from_turns(sides);
+            measured.speeds("tokens_per_s", "tokens_per_s", &["pytorch", "pytorch_best"])
+        };
+        assert_eq!(speeds(&all)["ratio_to_pytorch"], json!(1.5));
+        assert_eq!(speeds(&all)["pytorch_tokens_per_s"], json!(300.0));
+        assert_eq!(speeds(&all[..1])["ratio_to_pytorch"], Value::Null);
     }
 
     #[test]

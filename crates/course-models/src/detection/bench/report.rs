@@ -17,7 +17,8 @@ impl Sides {
     pub fn report(&self) -> Map<String, Value> {
         let mut report = Map::new();
         for task in ["training", "detection"] {
-            let speeds = self.speed.speeds(task, "pictures_per_s", &PEERS);
+            let key = format!("{task}_pictures_per_s");
+            let speeds = self.speed.speeds(&key, "pictures_per_s", &PEERS);
             report.insert(task.to_owned(), Value::Object(speeds));
         }
         for key in ["parameters", "first_step_s", "peak_mb"] {
