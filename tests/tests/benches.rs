@@ -44,7 +44,12 @@ fn a_detector_is_timed() -> Result<()> {
         &["bench-detect", "--steps", "1"],
         &["pytorch", "pytorch_best"],
     )?;
-    for task in ["training", "detection"] {
+    for task in [
+        "training",
+        "detection",
+        "two_stage_training",
+        "two_stage_detection",
+    ] {
         let speed = report[task]["ours_pictures_per_s"].as_f64();
         assert!(speed.is_some_and(|speed| speed > 0.0), "{report}");
         assert_eq!(report[task]["ratio_to_pytorch"], Value::Null);
