@@ -89,11 +89,13 @@ fn built(place: &OnceLock<PathBuf>, package: &str) -> Result<PathBuf> {
     if let Some(program) = place.get() {
         return Ok(program.clone());
     }
-    let output = Command::new("cargo")
+    let mut command = Command::new("cargo");
+    command
         .args(["build", "--quiet", "--package", package])
         .args(["--message-format", "json"])
-        .current_dir(root())
-        .output()?;
+        .current_dir(root());
+    kindling_kernel::compile_as_cells(&mut command)?;
+    let output = command.output()?;
     let text = String::from_utf8_lossy(&output.stdout);
     let messages = text.lines();
     let mut built = messages.filter_map(|line| serde_json::from_str::<Value>(line).ok());

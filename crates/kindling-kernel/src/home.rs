@@ -58,11 +58,6 @@ impl Home {
         self.sessions().join(format!("template{}", crates.suffix()))
     }
 
-    /// The source of the library that all cells share; outside the template, so that a copy of that finds it compiled.
-    pub(crate) fn shared(&self, crates: Crates) -> PathBuf {
-        self.root.join(format!("shared{}", crates.suffix()))
-    }
-
     /// One folder for each running kernel.
     pub fn sessions(&self) -> PathBuf {
         self.root.join("sessions")

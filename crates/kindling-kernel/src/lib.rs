@@ -15,6 +15,7 @@ mod session;
 mod shared;
 mod sources;
 mod spawn;
+mod workspace;
 
 pub use crates::Crates;
 pub use fold::{Fold, settle};
@@ -27,3 +28,4 @@ pub use prepare::{
 pub use session::{Outcome, Session, Stopper};
 pub use sources::standard_library;
 pub use spawn::Evcxr;
+pub use workspace::{compile_as_cells, target_folder};

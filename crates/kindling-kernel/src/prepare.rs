@@ -1,10 +1,7 @@
 //! Makes the home ready: the pinned kernel, the compiled crates, the kernelspec. Done once, then kept.
 
-use crate::{
-    Crates, Home, Session,
-    shared::{self, write_if_changed},
-    sources, spawn,
-};
+use crate::workspace::{self, Units};
+use crate::{Crates, Home, Session, shared, sources};
 use anyhow::{Context, Result, anyhow, bail};
 use kindling_progress::Progress;
 use serde_json::{Value, json};
@@ -15,27 +12,6 @@ use std::process::{Command, Stdio};
 
 /// The version of evcxr_jupyter that the course is tested with.
 pub const EVCXR_VERSION: &str = "0.22.0";
-
-/// How cells are compiled: they run once, so quick compilation beats quick code, yet a loop over numbers that a lesson
-/// writes out must not crawl. The crates they call are compiled once, so those are made fast.
-///
-/// evcxr writes a profile of its own, but cargo reads the one of the workspace's root. `rpath` lets a cell find the
-/// standard library, which evcxr links dynamically.
-const PROFILE: &str = r#"[profile.dev]
-opt-level = 1
-debug = false
-strip = "debuginfo"
-rpath = true
-incremental = true
-
-[profile.dev.package."*"]
-opt-level = 3
-debug-assertions = false
-overflow-checks = false
-
-[profile.dev.build-override]
-opt-level = 0
-"#;
 
 /// Run when a kernel starts: it makes evcxr compile with the crates, and infer one type through them, before
 /// a learner waits for it. It must not print: evcxr would wait for a reader that is not there yet.
@@ -104,14 +80,16 @@ fn stamp_file(home: &Home, crates: Crates) -> PathBuf {
 fn stamp_of(home: &Home, crates: Crates) -> Result<String> {
     let mut hash = Sha256::new();
     hash.update(EVCXR_VERSION);
-    hash.update(rustc_version()?);
-    hash.update(PROFILE);
-    hash.update(crates.profile());
+    hash.update(workspace::rustc_version()?);
     hash.update(PRELUDE);
-    hash.update("layout 3");
+    hash.update("layout 4");
     hash.update(home.repository().display().to_string());
     let root = home.repository();
-    let mut files = vec![root.join("Cargo.lock"), root.join("data/datasets.toml")];
+    let mut files = vec![
+        root.join("Cargo.toml"),
+        root.join("Cargo.lock"),
+        root.join("data/datasets.toml"),
+    ];
     for folder in crates.sources() {
         let folder = root.join("crates").join(folder);
         files.push(folder.join("Cargo.toml"));
@@ -142,14 +120,6 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn rustc_version() -> Result<String> {
-    let output = Command::new("rustc")
-        .arg("-Vv")
-        .output()
-        .context("cannot run rustc; install Rust with rustup")?;
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// One preparation at a time, also over processes.
@@ -230,13 +200,18 @@ fn install_evcxr(home: &Home) -> Result<()> {
     command
         .arg("--target-dir")
         .arg(folder.join("target"))
-        .env("CARGO_TERM_PROGRESS_WHEN", "never");
+        .env("CARGO_TERM_PROGRESS_WHEN", "never")
+        // Half of the time goes into rust-analyzer's crates. A cell waits for rustc far longer than for them, so that full
+        // optimisation is hardly felt: see `cargo course bench kernel`.
+        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
+        .env("CARGO_PROFILE_RELEASE_LTO", "off")
+        .env("CARGO_PROFILE_RELEASE_DEBUG", "false");
     // cargo install counts nothing for us: evcxr_jupyter's lock file lists what it compiles.
     follow(
         command,
         "Compiling the notebook kernel (evcxr_jupyter)",
         290,
-        &|line| line.contains("Compiling "),
+        &mut |line| line.contains("Compiling "),
     )?;
     let _ = std::fs::remove_dir_all(folder.join("target"));
     Ok(())
@@ -252,50 +227,18 @@ fn write_configuration(home: &Home, crates: Crates) -> Result<()> {
     let text = format!(
         "[evcxr]\noffline_mode = true\nprelude = '''{}\n{PRELUDE}'''\nopt_level = '''\n{}'''\n",
         shared::NAMED,
-        level_and_crates(home, crates)?
+        level_and_crates(crates)
     );
     std::fs::write(home.config(crates).join("evcxr.toml"), text)?;
     Ok(())
 }
 
-fn level_and_crates(home: &Home, crates: Crates) -> Result<String> {
-    Ok(format!(
-        "1\n\n[target.'cfg(all())'.dependencies]\n{}\n[package.metadata.evcxr]",
-        cell_requirements(home, crates)?
-    ))
-}
-
-/// What a cell is compiled with: the crates by their names, and the library that holds them.
-fn cell_requirements(home: &Home, crates: Crates) -> Result<String> {
-    Ok(format!(
-        "{}{} = {{ path = {:?} }}\n",
-        requirements(home, crates)?,
-        shared::NAME,
-        home.shared(crates).display().to_string()
-    ))
-}
-
-fn requirements(home: &Home, crates: Crates) -> Result<String> {
-    let mut text = String::new();
-    for name in crates.names() {
-        text.push_str(&format!("{name} = {}\n", requirement(home, name)?));
-    }
-    Ok(text)
-}
-
-/// How a kernel asks for a crate: ours by its folder, others in the version that the course is locked to.
-fn requirement(home: &Home, name: &str) -> Result<String> {
-    let folder = home.repository().join("crates").join(name);
-    if folder.is_dir() {
-        return Ok(format!(
-            "{{ path = {:?}, default-features = false }}",
-            folder.display().to_string()
-        ));
-    }
-    let version = locked_version(home, name)?;
-    Ok(format!(
-        "{{ version = \"={version}\", default-features = false }}"
-    ))
+fn level_and_crates(crates: Crates) -> String {
+    format!(
+        "{}\n\n[target.'cfg(all())'.dependencies]\n{}\n[package.metadata.evcxr]",
+        workspace::CELLS_LEVEL,
+        workspace::requirements(crates)
+    )
 }
 
 /// The version of a crate that the course is locked to.
@@ -313,66 +256,48 @@ pub fn locked_version(home: &Home, name: &str) -> Result<String> {
 
 /// Compiles the crates exactly as evcxr will, so that it finds nothing left to do.
 ///
-/// The template is a workspace of two: `cells`, where evcxr works, and `preload`, which asks for the same crates so that
-/// they stay in `Cargo.lock` in the course's own versions whatever evcxr writes.
+/// First in the course's own workspace and target folder, where tests and commands find them as well; then, in the template, the
+/// little that only cells need. The template is a workspace of its own (see [`workspace`]): in `cells` evcxr works, and
+/// `preload` asks for the same crates so that they stay in `Cargo.lock` in the course's own versions whatever evcxr writes.
 fn compile_crates(home: &Home, crates: Crates) -> Result<()> {
-    let folder = home.template(crates);
-    if crates != Crates::Course && !folder.exists() {
-        // Candle need not be compiled again. Under another name first: half a copy must not be taken for a whole one.
-        let unfinished = folder.with_extension("part");
-        let _ = std::fs::remove_dir_all(&unfinished);
-        spawn::copy_tree(&home.template(Crates::Course), &unfinished)
-            .and_then(|()| std::fs::rename(&unfinished, &folder))
-            .with_context(|| format!("cannot write {}", folder.display()))?;
-    }
-    let (cells, preload) = (folder.join("cells"), folder.join("preload"));
-    for member in [&cells, &preload] {
-        std::fs::create_dir_all(member.join("src"))?;
-        write_if_changed(&member.join("src/lib.rs"), "")?;
-    }
-    let root = format!(
-        "[workspace]\nresolver = \"3\"\nmembers = [\"cells\", \"preload\"]\n\n{PROFILE}{}",
-        crates.profile()
-    );
-    write_if_changed(&folder.join("Cargo.toml"), &root)?;
-    let package = |name: &str| {
-        format!("[package]\nname = \"{name}\"\nversion = \"1.0.0\"\nedition = \"2024\"\n\n")
-    };
-    shared::write(home, crates, &requirements(home, crates)?)?;
-    let dependencies = format!("[dependencies]\n{}", cell_requirements(home, crates)?);
-    write_if_changed(
-        &preload.join("Cargo.toml"),
-        &format!("{}{dependencies}", package("preload")),
-    )?;
-    let library = "[lib]\ncrate-type = [\"cdylib\"]\npath = \"src/lib.rs\"\n\n";
-    write_if_changed(
-        &cells.join("Cargo.toml"),
-        &format!("{}{library}{dependencies}", package("ctx")),
-    )?;
-    std::fs::copy(
-        home.repository().join("Cargo.lock"),
-        folder.join("Cargo.lock"),
-    )?;
-    let total = package_count(&folder)?;
-    let mut flags = "-Cprefer-dynamic".to_owned();
-    if linker() == Some("lld") {
-        flags.push_str(" -Clink-arg=-fuse-ld=lld");
-    }
-    let mut command = cargo();
-    command
-        .args(["build", "--package", "preload", "--target", &host()?])
-        .arg("--message-format=json")
-        .current_dir(&folder)
-        .env("CARGO_TARGET_DIR", cells.join("target"))
-        .env("CARGO_BUILD_BUILD_DIR", cells.join("target"))
-        .env("RUSTFLAGS", flags);
+    let target = workspace::target_folder(home.repository())?;
+    let mut command = compiler(home.repository(), &target)?;
+    command.args(["--package", "kindling"]);
+    command.args(crates.extra().iter().flat_map(|extra| ["--package", extra]));
     let what = match crates.extra() {
         None => "Compiling Candle and the course's crate for the kernel".to_owned(),
         Some(extra) => format!("Compiling {extra} for the pages that use it"),
     };
-    follow(command, &what, total, &|line| {
+    let folder = home.template(crates);
+    workspace::write(home, crates)?;
+    let total = package_count(&folder)?;
+    let mut units = Units::default();
+    follow(command, &what, total, &mut |line| {
+        let Ok(message) = serde_json::from_str::<Value>(line) else {
+            return false;
+        };
+        units.note(&message);
+        message["reason"] == "compiler-artifact"
+    })?;
+    let cells = folder.join("cells/target");
+    units.copy(&target, &cells)?;
+    let mut command = compiler(&folder, &cells)?;
+    command.args(["--package", "preload"]);
+    follow(command, "Linking them for cells", total, &mut |line| {
         line.contains("\"reason\":\"compiler-artifact\"")
     })
+}
+
+/// A build as evcxr does it, in a workspace and a target folder.
+fn compiler(workspace: &Path, target: &Path) -> Result<Command> {
+    let mut command = cargo();
+    command
+        .args(["build", "--message-format=json"])
+        .current_dir(workspace)
+        .env("CARGO_TARGET_DIR", target)
+        .env("CARGO_BUILD_BUILD_DIR", target);
+    workspace::compile_as_cells(&mut command)?;
+    Ok(command)
 }
 
 fn package_count(folder: &Path) -> Result<u64> {
@@ -390,28 +315,6 @@ fn package_count(folder: &Path) -> Result<u64> {
     Ok(metadata["packages"]
         .as_array()
         .map_or(1, |packages| packages.len() as u64))
-}
-
-fn host() -> Result<String> {
-    let version = rustc_version()?;
-    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
-    Ok(host
-        .ok_or_else(|| anyhow!("`rustc -Vv` names no host"))?
-        .to_owned())
-}
-
-/// The linker that evcxr will choose: what it finds first; the flag for lld is part of what cargo compares.
-fn linker() -> Option<&'static str> {
-    let found = |name: &str| {
-        Command::new(name)
-            .arg("--version")
-            .stdin(Stdio::null())
-            .output()
-            .is_ok()
-    };
-    ["mold", "lld"]
-        .into_iter()
-        .find(|name| !cfg!(target_os = "macos") && found(name))
 }
 
 fn cargo() -> Command {
@@ -434,7 +337,7 @@ fn follow(
     mut command: Command,
     what: &str,
     total: u64,
-    is_step: &dyn Fn(&str) -> bool,
+    is_step: &mut dyn FnMut(&str) -> bool,
 ) -> Result<()> {
     let (reader, writer) = std::io::pipe()?;
     command

@@ -265,8 +265,6 @@ fn new_folder(home: &Home) -> Result<Folder> {
     Ok(Folder(path))
 }
 
-/// A copy of the template: compiled crates as hard links, because nothing writes to them; what cargo
-/// rewrites as copies.
 /// The folders called `name` in the folders of `folder`.
 fn each(folder: &Path, name: &str) -> Vec<PathBuf> {
     let folders = std::fs::read_dir(folder).into_iter().flatten().flatten();
@@ -276,6 +274,7 @@ fn each(folder: &Path, name: &str) -> Vec<PathBuf> {
         .collect()
 }
 
+/// A copy of the template: compiled crates as hard links, because nothing writes to them; what cargo rewrites as copies.
 fn copy_template(home: &Home, crates: Crates) -> Result<Folder> {
     let folder = new_folder(home)?;
     let template = home.template(crates);
@@ -289,25 +288,38 @@ fn copy_template(home: &Home, crates: Crates) -> Result<Folder> {
     Ok(folder)
 }
 
+/// Copies a folder, but for what the compiler keeps to compile the same again.
 pub(crate) fn copy_tree(from: &Path, to: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(to)?;
     for entry in std::fs::read_dir(from)? {
         let entry = entry?;
-        let (source, target) = (entry.path(), to.join(entry.file_name()));
-        if entry.file_type()?.is_dir() {
-            if entry.file_name() != "incremental" {
-                copy_tree(&source, &target)?;
-            }
-            continue;
-        }
-        let compiled = source
-            .extension()
-            .is_some_and(|end| end == "rlib" || end == "rmeta" || end == "so");
-        if !(compiled && std::fs::hard_link(&source, &target).is_ok()) {
-            copy_with_time(&source, &target)?;
+        if entry.file_name() != "incremental" {
+            copy_entry(&entry, &to.join(entry.file_name()))?;
         }
     }
     Ok(())
+}
+
+/// Copies a file, a link or a folder; whatever is compiled becomes a link to the same bytes where that can be.
+pub(crate) fn copy_entry(entry: &std::fs::DirEntry, target: &Path) -> std::io::Result<()> {
+    let (source, kind) = (entry.path(), entry.file_type()?);
+    if kind.is_dir() {
+        return copy_tree(&source, target);
+    }
+    #[cfg(unix)]
+    if kind.is_symlink() {
+        return std::os::unix::fs::symlink(std::fs::read_link(&source)?, target);
+    }
+    let compiled = source
+        .extension()
+        .is_some_and(|end| end == "rlib" || end == "rmeta" || end == "so");
+    if compiled {
+        let _ = std::fs::remove_file(target);
+        if std::fs::hard_link(&source, target).is_ok() {
+            return Ok(());
+        }
+    }
+    copy_with_time(&source, target)
 }
 
 /// Copies a file with its modification time, by which cargo knows that nothing is to be rebuilt.
