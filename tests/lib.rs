@@ -1,4 +1,4 @@
-//! What the end-to-end tests share: the programs, what a command that must fail says, a running `course up`, and how a test is skipped.
+//! What the end-to-end tests share: the programs, what a command that must fail says, and a running `course up`.
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -124,15 +124,6 @@ fn program(name: &str) -> Result<PathBuf> {
         }
     }
     Ok(program)
-}
-
-/// Says why a test does not run. In continuous integration nothing may be missing: there it fails.
-pub fn skip(why: &str) -> Result<()> {
-    if std::env::var("CI").is_ok_and(|ci| ci == "true") {
-        bail!("this test must not be skipped in CI: {why}");
-    }
-    println!("skipped: {why}");
-    Ok(())
 }
 
 /// A running `course up`; dropping it ends it.
