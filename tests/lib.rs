@@ -90,9 +90,11 @@ fn built(place: &OnceLock<PathBuf>, package: &str) -> Result<PathBuf> {
         return Ok(program.clone());
     }
     let output = Command::new("cargo")
-        .args(["build", "--quiet", "--package", package])
-        .args(["--message-format", "json"])
+        .args(["build", "--package", package])
+        .args(["--message-format", "json-render-diagnostics"])
         .current_dir(root())
+        // Whoever runs the tests sees what is compiled, and counts it.
+        .stderr(Stdio::inherit())
         .output()?;
     let text = String::from_utf8_lossy(&output.stdout);
     let messages = text.lines();
