@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 use std::process::Command;
+use std::rc::Rc;
 
 /// Files that no check reads.
 const UNREAD: [&str; 8] = [
@@ -89,6 +90,89 @@ const NOT_INPUTS: [&str; 9] = [
     super::wrapper::RUSTDOC,
 ];
 
+impl Reach {
+    /// Reads the sources of all packages.
+    pub fn find(root: &Path, workspace: &Workspace) -> Result<Self> {
+        let files: BTreeSet<String> = listed(root)?.into_iter().collect();
+        let sources = files.iter().filter(|name| name.ends_with(".rs"));
+        let sources: BTreeMap<&String, Source> = sources
+            .filter_map(|name| {
+                let text = std::fs::read_to_string(root.join(name)).ok()?;
+                Some((name, Source::read(&text, &files)))
+            })
+            .collect();
+        let mut reach = Self::default();
+        for package in &workspace.packages {
+            let name = &package.name;
+            let of = |folder: &str| -> Vec<&Source> {
+                let sources = sources.iter();
+                let own = sources.filter(|(file, _)| lies_in(file, folder));
+                own.map(|(_, source)| source).collect()
+            };
+            let own = of(&package.folder);
+            let all = workspace.folders(name);
+            let names_pages = || {
+                all.iter()
+                    .any(|folder| of(folder).iter().any(|source| source.names_pages))
+            };
+            if own.iter().any(|source| source.finds_root) && names_pages() {
+                reach.unbounded.insert(name.clone());
+            }
+            if own.iter().any(|source| source.uses_kernel) {
+                reach.uses_kernel.insert(name.clone());
+            }
+            let named = own.iter().flat_map(|source| source.named.clone());
+            reach.named.insert(name.clone(), named.collect());
+            let folders = all.iter().map(|folder| (*folder).to_owned());
+            reach.folders.insert(name.clone(), folders.collect());
+            for program in package.tests.iter().filter(|_| package.is_end_to_end()) {
+                let file = format!("{}/tests/{program}.rs", package.folder);
+                let unit = format!("{name}/{program}");
+                let source = sources.get(&file);
+                // A program whose file is not where it is expected is one that nothing is known of.
+                if source.is_none_or(|source| source.names_pages || source.uses_book) {
+                    reach.unbounded.insert(unit.clone());
+                }
+                if source.is_none_or(|source| source.uses_kernel) {
+                    reach.uses_kernel.insert(unit);
+                }
+            }
+        }
+        Ok(reach)
+    }
+}
+
+/// What one source says.
+struct Source {
+    finds_root: bool,
+    names_pages: bool,
+    uses_book: bool,
+    uses_kernel: bool,
+    /// The files that it names from the top of the repository.
+    named: BTreeSet<String>,
+}
+
+impl Source {
+    fn read(text: &str, files: &BTreeSet<String>) -> Self {
+        let has = |signs: &[&str]| signs.iter().any(|sign| text.contains(sign));
+        let is_of_path = |letter: char| letter.is_alphanumeric() || "/._-".contains(letter);
+        let words = text
+            .split(|letter| !is_of_path(letter))
+            .filter(|word| word.contains('/'));
+        let named = words.map(|word| word.trim_start_matches("../").trim_end_matches('.'));
+        Self {
+            finds_root: has(&FINDS_ROOT),
+            names_pages: has(&NAMES_PAGES),
+            uses_book: has(&USES_BOOK),
+            uses_kernel: has(&USES_KERNEL),
+            named: named
+                .filter(|word| files.contains(*word))
+                .map(str::to_owned)
+                .collect(),
+        }
+    }
+}
+
 /// One thing that passes or fails, and need not run again while its inputs are the same.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Unit {
@@ -122,6 +206,16 @@ pub struct Inputs {
     environment: String,
     /// The stamps of the prepared kernels.
     kernel: String,
+    reach: Rc<Reach>,
+    /// What each page includes.
+    included: BTreeMap<PathBuf, BTreeSet<String>>,
+}
+
+/// How far the tests of each package reach, by its sources.
+///
+/// Found once in a run: if a source that it was found by changes meanwhile, so do the keys, and nothing is kept.
+#[derive(Debug, Clone, Default)]
+pub struct Reach {
     /// The packages, and programs of end-to-end tests, that can read all of the repository.
     unbounded: BTreeSet<String>,
     uses_kernel: BTreeSet<String>,
@@ -129,86 +223,28 @@ pub struct Inputs {
     folders: BTreeMap<String, Vec<String>>,
     /// Files that a package names though they lie outside it.
     named: BTreeMap<String, BTreeSet<String>>,
-    /// What each page includes.
-    included: BTreeMap<PathBuf, BTreeSet<String>>,
 }
 
 impl Inputs {
     /// Reads all files that git knows or would know.
-    pub fn read(root: &Path, workspace: &Workspace, pages: &[Page]) -> Result<Self> {
+    pub fn read(root: &Path, pages: &[Page], reach: &Rc<Reach>) -> Result<Self> {
         let mut files = BTreeMap::new();
-        let mut sources: BTreeMap<String, String> = BTreeMap::new();
         for name in listed(root)? {
             // A file that is deleted and not yet committed is listed; its absence is what counts.
-            let Ok(bytes) = std::fs::read(root.join(&name)) else {
-                continue;
-            };
-            files.insert(name.clone(), Sha256::digest(&bytes).into());
-            if name.ends_with(".rs")
-                && let Ok(text) = String::from_utf8(bytes)
-            {
-                sources.insert(name, text);
+            if let Ok(bytes) = std::fs::read(root.join(&name)) {
+                files.insert(name, Sha256::digest(&bytes).into());
             }
         }
-        let mut inputs = Self {
+        Ok(Self {
             files,
             environment: environment(root)?,
             kernel: kernel(root),
-            unbounded: BTreeSet::new(),
-            uses_kernel: BTreeSet::new(),
-            folders: BTreeMap::new(),
-            named: BTreeMap::new(),
+            reach: Rc::clone(reach),
             included: pages
                 .iter()
                 .map(|page| (page.path.clone(), includes(page)))
                 .collect(),
-        };
-        inputs.judge(workspace, &sources);
-        Ok(inputs)
-    }
-
-    /// Decides by the sources what each package's tests can read.
-    fn judge(&mut self, workspace: &Workspace, sources: &BTreeMap<String, String>) {
-        let has = |folders: &BTreeSet<&str>, signs: &[&str]| {
-            sources.iter().any(|(file, text)| {
-                folders.iter().any(|folder| lies_in(file, folder))
-                    && signs.iter().any(|sign| text.contains(sign))
-            })
-        };
-        for package in &workspace.packages {
-            let own = BTreeSet::from([package.folder.as_str()]);
-            let all = workspace.folders(&package.name);
-            let folders = all.iter().map(|folder| (*folder).to_owned());
-            self.folders.insert(package.name.clone(), folders.collect());
-            if has(&own, &FINDS_ROOT) && has(&all, &NAMES_PAGES) {
-                self.unbounded.insert(package.name.clone());
-            }
-            if has(&own, &USES_KERNEL) {
-                self.uses_kernel.insert(package.name.clone());
-            }
-            let texts = sources
-                .iter()
-                .filter(|(file, _)| lies_in(file, &package.folder));
-            let texts: Vec<&String> = texts.map(|(_, text)| text).collect();
-            let named = self.files.keys().filter(|file| {
-                file.contains('/') && texts.iter().any(|text| text.contains(file.as_str()))
-            });
-            let named = named.cloned().collect();
-            self.named.insert(package.name.clone(), named);
-            for program in package.tests.iter().filter(|_| package.is_end_to_end()) {
-                let file = format!("{}/tests/{program}.rs", package.folder);
-                let unit = format!("{}/{program}", package.name);
-                let text = sources.get(&file).map_or("", String::as_str);
-                let signs = NAMES_PAGES.iter().chain(&USES_BOOK);
-                // A program whose file is not where it is expected is one that nothing is known of.
-                if text.is_empty() || signs.clone().any(|sign| text.contains(sign)) {
-                    self.unbounded.insert(unit.clone());
-                }
-                if text.is_empty() || USES_KERNEL.iter().any(|sign| text.contains(sign)) {
-                    self.uses_kernel.insert(unit);
-                }
-            }
-        }
+        })
     }
 
     /// Whether the unit may read the file.
@@ -222,18 +258,18 @@ impl Inputs {
             listed || lies_in(file, "crates/kindling-skip")
         };
         let of = |package: &str| {
-            let folders = self.folders.get(package).into_iter().flatten();
+            let folders = self.reach.folders.get(package).into_iter().flatten();
             folders.into_iter().any(|folder| lies_in(file, folder))
         };
         let named = |package: &str| {
-            let named = self.named.get(package);
+            let named = self.reach.named.get(package);
             named.is_some_and(|named| named.contains(file))
         };
         match unit {
             Unit::Repository => is_read,
-            Unit::Package(name) if self.unbounded.contains(name) => is_read,
+            Unit::Package(name) if self.reach.unbounded.contains(name) => is_read,
             Unit::Package(name) => common() || of(name) || named(name),
-            Unit::Program { .. } if self.unbounded.contains(&unit.name()) => is_read,
+            Unit::Program { .. } if self.reach.unbounded.contains(&unit.name()) => is_read,
             // It runs the programs, which are made of any crate.
             Unit::Program { package, .. } => {
                 common() || of(package) || named(package) || lies_in(file, "crates")
@@ -262,7 +298,7 @@ impl Inputs {
         feed(&unit.name());
         feed(&self.environment);
         let name = unit.name();
-        if matches!(unit, Unit::Page(_)) || self.uses_kernel.contains(&name) {
+        if matches!(unit, Unit::Page(_)) || self.reach.uses_kernel.contains(&name) {
             feed(&self.kernel);
         }
         for (file, digest) in &self.files {
@@ -434,7 +470,8 @@ mod tests {
         let root = crate::repository().unwrap();
         let workspace = Workspace::read(&root).unwrap();
         let pages = Book::open(&root).unwrap().pages;
-        let inputs = Inputs::read(&root, &workspace, &pages).unwrap();
+        let reach = Rc::new(Reach::find(&root, &workspace).unwrap());
+        let inputs = Inputs::read(&root, &pages, &reach).unwrap();
         (workspace, pages, inputs)
     }
 
@@ -558,7 +595,7 @@ mod tests {
 
     #[test]
     fn the_theme_a_catalogue_and_a_fixture_touch_what_reads_them() {
-        let (workspace, _, inputs) = real();
+        let (_, _, inputs) = real();
         for file in [
             "book/theme/kindling.css",
             "book/po/zh-CN.po",
@@ -582,7 +619,7 @@ mod tests {
         let page = Page::parse(Path::new("a/b.md"), source).unwrap();
         let files: Vec<String> = includes(&page).into_iter().collect();
         assert_eq!(files, ["code/a.rs"]);
-        let (workspace, pages, inputs) = real();
+        let (_, pages, inputs) = real();
         let mut seen = 0;
         for page in &pages {
             for file in includes(page) {
@@ -615,7 +652,8 @@ mod tests {
         let workspace = crate::test::workspace::tests::sample();
         let unit = Unit::Package("net".to_owned());
         let key = || {
-            let inputs = Inputs::read(root, &workspace, &[]).unwrap();
+            let reach = Rc::new(Reach::find(root, &workspace).unwrap());
+            let inputs = Inputs::read(root, &[], &reach).unwrap();
             inputs.key("crates", &unit)
         };
         let write = |name: &str, text: &str| std::fs::write(root.join(name), text).unwrap();

@@ -12,7 +12,7 @@ mod workspace;
 pub mod wrapper;
 
 use anyhow::{Context, Result, bail};
-use inputs::{Inputs, Unit};
+use inputs::{Inputs, Reach, Unit};
 use kindling_pages::{Book, Page};
 use kindling_skip::Need;
 use proofs::{Proof, Proofs};
@@ -20,10 +20,12 @@ use reading::Reading;
 use say::Say;
 use skips::{Notes, Skip};
 use stages::{STAGES, Stage, Work};
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::rc::Rc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 use summary::{Outcome, summary};
@@ -84,6 +86,7 @@ struct Runner {
     /// Where `course` notes what it compiles.
     compiled: PathBuf,
     strict: Option<String>,
+    reach: OnceCell<Rc<Reach>>,
     /// Whether what passed before need not run.
     reuses: bool,
 }
@@ -173,6 +176,7 @@ impl Runner {
             proofs: Proofs::at(folder),
             notes: Notes::new(notes).context(failed)?,
             strict: args.strict.clone(),
+            reach: OnceCell::new(),
             reuses: !args.all && args.only.is_empty(),
             root,
         })
@@ -219,9 +223,17 @@ impl Runner {
         if units.is_empty() {
             return Ok(Vec::new());
         }
-        let inputs = Inputs::read(&self.root, &self.workspace, &self.pages)?;
+        let inputs = Inputs::read(&self.root, &self.pages, &self.reach()?)?;
         let key = |unit| inputs.key(stage.name, unit);
         Ok(units.iter().map(key).collect())
+    }
+
+    fn reach(&self) -> Result<Rc<Reach>> {
+        if let Some(reach) = self.reach.get() {
+            return Ok(Rc::clone(reach));
+        }
+        let reach = Rc::new(Reach::find(&self.root, &self.workspace)?);
+        Ok(Rc::clone(self.reach.get_or_init(|| reach)))
     }
 
     /// Fills in what the command printed and what its tests noted.

@@ -30,6 +30,7 @@ fn runner(folder: &Path) -> Runner {
         notes: Notes::new(folder.join("skips")).unwrap(),
         compiled: folder.join("compiled"),
         strict: None,
+        reach: OnceCell::new(),
         reuses: true,
     }
 }
