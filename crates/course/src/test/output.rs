@@ -157,8 +157,17 @@ pub fn plain(text: &str) -> String {
     while let Some(character) = rest.next() {
         if character != '\u{1b}' {
             plain.push(character);
-        } else if rest.next() == Some('[') {
-            rest.find(char::is_ascii_alphabetic);
+            continue;
+        }
+        match rest.next() {
+            Some('[') => {
+                rest.find(char::is_ascii_alphabetic);
+            }
+            // A set of letters, which one more letter names.
+            Some('(') => {
+                rest.next();
+            }
+            _ => {}
         }
     }
     plain
@@ -201,7 +210,7 @@ mod tests {
             "cargo indents its words"
         );
         assert_eq!(read("error[E0308]: mismatched types"), Line::Other);
-        assert_eq!(plain("\u{1b}[1mFinished\u{1b}[0m x"), "Finished x");
+        assert_eq!(plain("\u{1b}[1mFinished\u{1b}(B\u{1b}[0m x"), "Finished x");
     }
 
     #[test]
