@@ -5,7 +5,8 @@ use headless_chrome::protocol::cdp::types::Event;
 use headless_chrome::protocol::cdp::{Log, Network, Runtime};
 use headless_chrome::{Browser, LaunchOptions, Tab};
 use kindling_kernel::{Home, is_prepared};
-use kindling_tests::{Up, root, skip};
+use kindling_skip::{Need, skip};
+use kindling_tests::{Up, root};
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -38,9 +39,11 @@ struct Page {
 }
 
 impl Page {
+    #[track_caller]
     fn open(origin: &str, width: u32, height: u32) -> Result<Option<Self>> {
         let Some(path) = chromium() else {
-            skip("no Chromium here; install it, or name one in CHROME")?;
+            let reason = "no Chromium here; install it, or name one in CHROME";
+            skip(Need::Browser, reason);
             return Ok(None);
         };
         let flags = [
@@ -247,7 +250,9 @@ fn dark_theme_and_a_phone_fit() -> Result<()> {
 #[test]
 fn a_run_button_runs_the_cell_on_the_real_kernel() -> Result<()> {
     if !is_prepared(&Home::locate(&root())) {
-        return skip("the kernel is not prepared; run `cargo course kernel prepare`");
+        let reason = "the kernel is not prepared; run `cargo course kernel prepare`";
+        skip(Need::Kernel, reason);
+        return Ok(());
     }
     let mut up = Up::start(&[])?;
     let Some(page) = Page::open(&up.url, 1280, 900)? else {

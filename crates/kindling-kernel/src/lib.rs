@@ -23,7 +23,8 @@ pub use front::front;
 pub use home::Home;
 pub use pool::{Pool, PoolState};
 pub use prepare::{
-    EVCXR_VERSION, is_prepared, is_prepared_for, locked_version, prepare, prepare_for,
+    EVCXR_VERSION, is_prepared, is_prepared_for, locked_version, note_compiled, prepare,
+    prepare_for,
 };
 pub use session::{Outcome, Session, Stopper};
 pub use sources::standard_library;

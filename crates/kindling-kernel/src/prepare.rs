@@ -6,7 +6,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use kindling_progress::Progress;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use std::io::BufRead;
+use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -352,6 +352,7 @@ fn follow(
     let (mut done, mut last) = (0, Vec::new());
     for line in std::io::BufReader::new(reader).lines() {
         let line = line?;
+        note_compiled(&line, false);
         if is_step(&line) {
             done += 1;
             progress.set(done.min(total));
@@ -367,6 +368,31 @@ fn follow(
     }
     progress.finish(&format!("{what}: done"));
     Ok(())
+}
+
+/// Notes a crate that cargo has just compiled, or only checked, in the file that `KINDLING_COMPILED` names: who counts what was
+/// compiled does not see cargo's messages, of which `message` is one.
+pub fn note_compiled(message: &str, checked: bool) {
+    let file = std::env::var_os("KINDLING_COMPILED").filter(|file| !file.is_empty());
+    if let (Some(file), Some(name)) = (file, compiled(message)) {
+        let word = if checked { "checked" } else { "compiled" };
+        let file = std::fs::File::options()
+            .append(true)
+            .create(true)
+            .open(file);
+        // Only a count would be wrong.
+        let _ = file.and_then(|mut file| file.write_all(format!("{word} {name}\n").as_bytes()));
+    }
+}
+
+/// The crate whose library the message says is newly made.
+fn compiled(message: &str) -> Option<String> {
+    let message: Value = message
+        .starts_with("{\"reason\":\"compiler-artifact\"")
+        .then(|| serde_json::from_str(message).ok())??;
+    let is_library = message["target"]["kind"][0] == "lib";
+    let name = message["target"]["name"].as_str()?.replace('_', "-");
+    (is_library && message["fresh"] == false).then_some(name)
 }
 
 /// Says what to do when the reason is the network.
@@ -416,4 +442,23 @@ fn try_one_cell(home: &Home, crates: Crates) -> Result<()> {
     result
         .join()
         .map_err(|_| anyhow!("the check of the kernel panicked"))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_library_that_is_newly_made_is_named() {
+        let message = |kind: &str, fresh: bool| {
+            format!(
+                r#"{{"reason":"compiler-artifact","target":{{"kind":["{kind}"],"name":"candle_core"}},"fresh":{fresh}}}"#
+            )
+        };
+        let name = compiled(&message("lib", false));
+        assert_eq!(name.as_deref(), Some("candle-core"));
+        assert_eq!(compiled(&message("lib", true)), None);
+        assert_eq!(compiled(&message("custom-build", false)), None);
+        assert_eq!(compiled("   Compiling candle-core v0.11.1"), None);
+    }
 }

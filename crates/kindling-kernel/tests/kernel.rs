@@ -10,13 +10,17 @@ use nbformat::v4::Output;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// The home of this repository, or `None` with the reason printed.
+/// The home of this repository, or `None` with a note that the test is skipped.
+#[track_caller]
 fn home() -> Option<Home> {
     let home = Home::locate(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));
     if is_prepared(&home) {
         return Some(home);
     }
-    println!("skipped: the kernel is not prepared; run `cargo course kernel prepare`");
+    kindling_skip::skip(
+        kindling_skip::Need::Kernel,
+        "the kernel is not prepared; run `cargo course kernel prepare`",
+    );
     None
 }
 

@@ -198,13 +198,11 @@ mod tests {
 
     #[test]
     fn the_real_data_has_its_known_shape_and_counts() {
-        if std::env::var_os("KINDLING_MIRROR").is_none() {
-            eprintln!("skipped: set KINDLING_MIRROR to a folder that holds mnist/");
+        let Some(mirror) = kindling_skip::mirror("mnist/") else {
             return;
-        }
+        };
         let folder = tempfile::tempdir().unwrap();
-        let store =
-            Store::at(folder.path()).with_mirror(std::env::var_os("KINDLING_MIRROR").unwrap());
+        let store = Store::at(folder.path()).with_mirror(mirror);
         let mnist = Mnist::find(&store).unwrap();
         assert_eq!(mnist.source, Source::Mirror);
         assert_eq!(mnist.train.images.dims(), [60_000, 28, 28]);
