@@ -8,7 +8,7 @@ use crate::maths::{Renderer, replace};
 use crate::outputs::Outputs;
 use crate::search;
 use crate::source::{Prepared, marker, prepare};
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use kindling_pages::{Book, PageError};
 use mdbook_driver::MDBook;
 use mdbook_driver::book::BookItem;
@@ -352,7 +352,8 @@ fn finish(
                 .with_context(|| format!("cannot write {}", file.display()))?;
         }
     }
-    finish_not_found(language, folder)
+    finish_not_found(language, folder)?;
+    finish_script(language, folder)
 }
 
 /// The page for addresses that lead nowhere has mdBook's words only.
@@ -363,6 +364,22 @@ fn finish_not_found(language: Language, folder: &Path) -> Result<()> {
             .with_context(|| format!("cannot write {}", file.display()))?;
     }
     Ok(())
+}
+
+/// mdBook's script writes titles of its own: in another language it must do so in that language.
+fn finish_script(language: Language, folder: &Path) -> Result<()> {
+    let file = folder.join("book.js");
+    let mut script = std::fs::read_to_string(&file)
+        .with_context(|| format!("cannot read {}", file.display()))?;
+    for (english, own) in language.words().script {
+        if !script.contains(english) {
+            bail!(
+                "mdBook's book.js has no `{english}` any more; adapt kindling-book/src/language.rs"
+            );
+        }
+        script = script.replace(english, own);
+    }
+    std::fs::write(&file, script).with_context(|| format!("cannot write {}", file.display()))
 }
 
 /// Copies the fonts of KaTeX next to its stylesheet in every language.

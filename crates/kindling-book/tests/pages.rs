@@ -143,6 +143,20 @@ fn the_chinese_page_shares_code_and_addresses() {
 }
 
 #[test]
+fn the_chinese_frame_speaks_chinese() {
+    let fixture = built();
+    fixture.build().unwrap();
+    let script = fixture.read("book/build/zh-CN/book.js");
+    // The state of a button is told by its title: what is shown and what is compared must stay the same.
+    assert_eq!(script.matches("=== '显示隐藏的行'").count(), 1);
+    assert_eq!(script.matches("title = '显示隐藏的行'").count(), 1);
+    assert!(!script.contains("Hide lines") && !script.contains("Copy to clipboard"));
+    assert!(fixture.read("book/build/book.js").contains("Hide lines"));
+    let missing = fixture.read("book/build/zh-CN/404.html");
+    assert!(missing.contains("这个地址无效，请从目录或搜索继续。"));
+}
+
+#[test]
 fn nothing_is_asked_of_another_host() {
     let fixture = built();
     fixture.build().unwrap();
