@@ -1,5 +1,6 @@
 //! Starts evcxr_jupyter in a folder of its own.
 
+use crate::home::create_private;
 use crate::{Crates, Home, sources};
 use anyhow::{Context, Result, bail};
 use jupyter_protocol::{ConnectionInfo, connection_info::Transport};
@@ -192,6 +193,25 @@ impl Evcxr {
         })
     }
 
+    /// A kernel for tests: any process, with the folder and the connection of another.
+    #[cfg(test)]
+    pub(crate) fn fake(
+        mut command: Command,
+        folder: PathBuf,
+        connection: ConnectionInfo,
+    ) -> Result<Self> {
+        let child = command.process_group(0).kill_on_drop(true).spawn()?;
+        let process = child.id().context("the process ended")?;
+        std::fs::write(folder.join("pid"), process.to_string())?;
+        let watchdog = Watchdog::start(process, &folder)?;
+        Ok(Self {
+            child,
+            folder: Folder(folder),
+            connection,
+            _watchdog: watchdog,
+        })
+    }
+
     /// What evcxr wrote to its standard error, for error messages.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.folder.0.join("log"))
@@ -261,12 +281,11 @@ fn new_folder(home: &Home) -> Result<Folder> {
     let path = home
         .sessions()
         .join(format!("kernel-{}", &random_key()?[..12]));
-    std::fs::create_dir_all(&path).with_context(|| format!("cannot create {}", path.display()))?;
+    home.create()?;
+    create_private(&path)?;
     Ok(Folder(path))
 }
 
-/// A copy of the template: compiled crates as hard links, because nothing writes to them; what cargo
-/// rewrites as copies.
 /// The folders called `name` in the folders of `folder`.
 fn each(folder: &Path, name: &str) -> Vec<PathBuf> {
     let folders = std::fs::read_dir(folder).into_iter().flatten().flatten();
@@ -276,6 +295,8 @@ fn each(folder: &Path, name: &str) -> Vec<PathBuf> {
         .collect()
 }
 
+/// A copy of the template: compiled crates as hard links, because nothing writes to them; what cargo
+/// rewrites as copies.
 fn copy_template(home: &Home, crates: Crates) -> Result<Folder> {
     let folder = new_folder(home)?;
     let template = home.template(crates);
@@ -328,7 +349,7 @@ fn random_key() -> Result<String> {
 }
 
 /// Writes a file that only its owner can read: whoever knows the key can run code.
-pub(crate) fn write_private(path: &Path, text: &str) -> Result<()> {
+pub fn write_private(path: &Path, text: &str) -> Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
