@@ -496,7 +496,8 @@ async fn wait_for_port(evcxr: &mut Evcxr) -> Result<()> {
     Ok(())
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
     use crate::fake::{Fake, connection};
