@@ -194,7 +194,7 @@ impl Evcxr {
     }
 
     /// A kernel for tests: any process, with the folder and the connection of another.
-    #[cfg(test)]
+    #[cfg(all(test, unix))]
     pub(crate) fn fake(
         mut command: Command,
         folder: PathBuf,
