@@ -2,11 +2,12 @@
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{OnceLock, mpsc};
+use std::sync::{Mutex, OnceLock, mpsc};
 use std::time::{Duration, Instant};
 
 /// The repository: the one that is being tested, even where a clone that is gone left these tests in a shared target folder.
@@ -131,11 +132,21 @@ fn program(name: &str) -> Result<PathBuf> {
     Ok(program)
 }
 
+static ENTRANCES: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
+
+/// The address to open before others of the server at `origin`, where [`Up`] started one.
+#[must_use]
+pub fn entrance(origin: &str) -> Option<String> {
+    ENTRANCES.lock().ok()?.get(origin).cloned()
+}
+
 /// A running `course up`; dropping it ends it.
 pub struct Up {
     child: Child,
     /// Where the book is.
     pub url: String,
+    /// The address that `up` printed; a browser that has not opened it sees nothing.
+    pub address: String,
     lines: mpsc::Receiver<String>,
 }
 
@@ -161,15 +172,19 @@ impl Up {
         let mut up = Self {
             child,
             url: String::new(),
+            address: String::new(),
             lines,
         };
         let line = up.wait_for("The book is open at ", Duration::from_secs(120))?;
-        up.url = line
-            .rsplit(' ')
-            .next()
-            .unwrap_or_default()
-            .trim_end_matches('/')
-            .to_owned();
+        up.address = line.rsplit(' ').next().unwrap_or_default().to_owned();
+        let (origin, _) = up
+            .address
+            .split_once("/?token=")
+            .with_context(|| format!("`course up` printed no address with a token: {line}"))?;
+        up.url = origin.to_owned();
+        if let Ok(mut entrances) = ENTRANCES.lock() {
+            entrances.insert(up.url.clone(), up.address.clone());
+        }
         Ok(up)
     }
 

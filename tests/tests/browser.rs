@@ -1,13 +1,14 @@
 //! The book as a reader meets it: in a real browser, served by `course up`.
 
 use anyhow::{Context, Result, bail};
+use headless_chrome::protocol::cdp::Page::AddScriptToEvaluateOnNewDocument;
 use headless_chrome::protocol::cdp::types::Event;
 use headless_chrome::protocol::cdp::{Emulation, Log, Network, Runtime};
 use headless_chrome::{Browser, LaunchOptions, Tab};
 use kindling_kernel::{Home, is_prepared};
-use kindling_skip::{Need, skip};
 use kindling_pages::{Block, Book};
-use kindling_tests::{Up, root};
+use kindling_skip::{Need, skip};
+use kindling_tests::{Up, entrance, root};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
@@ -73,6 +74,9 @@ impl Page {
         })?;
         tab.call_method(Log::Enable(None))?;
         tab.call_method(Runtime::Enable(None))?;
+        if let Some(address) = entrance(origin) {
+            tab.navigate_to(&address)?.wait_until_navigated()?;
+        }
         let (noted, origin) = (faults.clone(), origin.to_owned());
         tab.add_event_listener(Arc::new(move |event: &Event| {
             let fault = match event {
@@ -397,6 +401,77 @@ fn a_run_button_runs_the_cell_on_the_real_kernel() -> Result<()> {
         90,
     )?;
     assert_eq!(page.ask(&format!("{outputs}.textContent.trim()"))?, stored);
+    page.expect_no_fault();
+    Ok(())
+}
+
+/// Takes the place of the server behind the Run buttons.
+const FAKE_SERVER: &str = r"
+    window.WebSocket = class extends EventTarget {
+        static OPEN = 1;
+        readyState = 1;
+        constructor() { super(); window.server = this; }
+        send() {}
+        say(event) { this.dispatchEvent(new MessageEvent('message', { data: JSON.stringify(event) })); }
+    };";
+
+/// A cell that prints more than anybody reads; the value is the time in milliseconds.
+const FLOOD: &str = r"(() => {
+    const cell = document.querySelector('.cell[data-cell]').dataset.cell;
+    const show = (output) => server.say({ type: 'output', cell, output });
+    const print = (text, name = 'stdout') => show({ output_type: 'stream', name, text });
+    const type = 'application/vnd.kindling.left-out+json';
+    const leaveOut = (lines) => show({ output_type: 'display_data', metadata: {}, data: { [type]: { lines, characters: 9 } } });
+    const start = performance.now();
+    server.say({ type: 'started', cell });
+    print('\rstep 1'); print('\rstep 20  \rstep 3  '); print('\ndone\n');
+    for (let line = 0; line < 20000; line += 1) { print(`${line}\n`); }
+    for (let step = 0; step < 5000; step += 1) { print(`\r${step}`); }
+    print('\n'); print('careful\n', 'stderr');
+    leaveOut(5); leaveOut(1234567);
+    print('erased\r      \r'); print('last\n');
+    server.say({ type: 'finished', cell, result: 'stopped', message: '', seconds: 1, fresh: true });
+    return performance.now() - start;
+})()";
+
+/// Each thing that the first cell shows: its kind, how it starts, and its lines.
+const SHOWN: &str = r"[...document.querySelector('.cell[data-cell] .outputs').children]
+    .map((part) => [part.className, part.textContent.slice(0, 16), part.textContent.split('\n').length].join('|')).join('; ')";
+
+#[test]
+fn a_page_bears_what_a_cell_prints_without_end() -> Result<()> {
+    let up = Up::start(&["--no-kernel"])?;
+    let Some(page) = Page::open(&up.url, 1280, 900)? else {
+        return Ok(());
+    };
+    page.tab.call_method(AddScriptToEvaluateOnNewDocument {
+        source: FAKE_SERVER.to_owned(),
+        world_name: None,
+        include_command_line_api: None,
+        run_immediately: None,
+    })?;
+    for (language, left_out, note) in [
+        ("", "… 1,234,567 line", "stopped: all variables are gone"),
+        ("/zh-CN", "……省略 1,234,567 行", "已停止，所有变量都已清除"),
+    ] {
+        page.go(&format!(
+            "{}{language}/algorithms/forward-propagation.html",
+            up.url
+        ))?;
+        let took = page.ask(FLOOD)?;
+        assert!(
+            took.as_f64().is_some_and(|took| took < 10_000.0),
+            "took {took} ms"
+        );
+        let expected = format!(
+            "output|step 3\ndone\n0\n1\n|20003; output output-warning|careful|1; output-left-out|{left_out}|1; output|last|1"
+        );
+        assert_eq!(page.ask(SHOWN)?, expected);
+        assert_eq!(
+            page.ask("document.querySelector('.run-note').textContent")?,
+            note
+        );
+    }
     page.expect_no_fault();
     Ok(())
 }

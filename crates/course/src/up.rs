@@ -1,10 +1,12 @@
 //! `cargo course up`: the book on loopback at once, the kernel behind it, nothing left behind.
 
+mod doorway;
 mod helper;
 mod inputs;
 
 use crate::server::{Notice, Shared, Status, router};
 use anyhow::{Context, Result, bail};
+use doorway::Doorway;
 use helper::Helper;
 use kindling_kernel::{Home, Pool, PoolState};
 use std::io::{BufRead, ErrorKind, IsTerminal, Write};
@@ -76,8 +78,9 @@ async fn serve(root: PathBuf, args: Args) -> Result<()> {
             })
             .await
     });
-    let url = format!("http://{address}/");
+    let url = format!("http://{address}/?token={}", shared.token);
     say!("The book is open at {url}");
+    let mut doorway = None; // removed at the end
     let terminal = std::io::stdin().is_terminal();
     if terminal {
         say!("Keys, each followed by Enter: j JupyterLab, r build again, q quit");
@@ -85,7 +88,7 @@ async fn serve(root: PathBuf, args: Args) -> Result<()> {
         say!("Ctrl-C ends it");
     }
     if terminal && std::io::stdout().is_terminal() && !args.no_open {
-        open_browser(&url);
+        doorway = open_browser(&root, &url);
     }
     let kernel = if args.no_kernel {
         let message = "the server was started with --no-kernel";
@@ -119,6 +122,7 @@ async fn serve(root: PathBuf, args: Args) -> Result<()> {
         }
     }
     say!("Ending …");
+    drop(doorway);
     watcher.abort();
     if let Some(kernel) = kernel {
         kernel.abort();
@@ -343,8 +347,14 @@ fn open_jupyter(running: &mut Option<Helper>, no_open: bool) {
     }
 }
 
-/// Shows the book in the reader's browser; where that fails, the address is on the screen.
-fn open_browser(url: &str) {
+/// Shows the book in the reader's browser; where that fails, the address is on the screen. The address goes through a file that
+/// only its owner can read: the arguments of a program are seen by every user of the machine.
+fn open_browser(root: &Path, url: &str) -> Option<Doorway> {
+    let doorway = Doorway::to(&Home::locate(root), url)
+        .inspect_err(|error| {
+            eprintln!("No browser can be opened ({error:#}); open the address yourself")
+        })
+        .ok()?;
     let opener = if cfg!(target_os = "macos") {
         "open"
     } else if cfg!(windows) {
@@ -354,9 +364,10 @@ fn open_browser(url: &str) {
     };
     let quiet = std::process::Stdio::null;
     let _ = std::process::Command::new(opener)
-        .arg(url)
+        .arg(doorway.file())
         .stdin(quiet())
         .stdout(quiet())
         .stderr(quiet())
         .spawn();
+    Some(doorway)
 }

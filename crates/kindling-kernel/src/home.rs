@@ -1,6 +1,7 @@
 //! The folder that holds everything a kernel needs; nothing outside it is touched.
 
 use crate::Crates;
+use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 
 /// The project-local folder of the kernel: `KINDLING_HOME`, or `.kindling` in the repository.
@@ -22,6 +23,11 @@ impl Home {
         let repository =
             std::fs::canonicalize(repository).unwrap_or_else(|_| repository.to_owned());
         Self { root, repository }
+    }
+
+    /// Makes the folder, if it is not there. Nobody else may look into it: what lies there lets its reader run code.
+    pub fn create(&self) -> Result<()> {
+        create_private(&self.root)
     }
 
     /// The folder itself.
@@ -81,5 +87,37 @@ impl Home {
     /// The virtual environment of JupyterLab.
     pub fn python(&self) -> PathBuf {
         self.root.join("python")
+    }
+}
+
+/// Makes a folder that only its owner can enter; one that is there stays as it is.
+pub(crate) fn create_private(folder: &Path) -> Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+        .create(folder)
+        .with_context(|| format!("cannot create {}", folder.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_new_home_is_for_its_owner_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::locate(folder.path());
+        home.create().unwrap();
+        create_private(&home.pool()).unwrap();
+        for made in [home.root(), &home.pool()] {
+            let mode = std::fs::metadata(made).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o700, "{}", made.display());
+        }
+        // Once more does no harm.
+        home.create().unwrap();
     }
 }

@@ -6,9 +6,14 @@
 //! - [`front`] is the process that Jupyter starts; it passes a notebook on to a warm kernel.
 
 mod crates;
+#[cfg(test)]
+mod fake;
 mod fold;
 mod front;
 mod home;
+mod limit;
+mod memory;
+mod message;
 mod pool;
 mod prepare;
 mod session;
@@ -21,6 +26,7 @@ pub use crates::Crates;
 pub use fold::{Fold, settle};
 pub use front::front;
 pub use home::Home;
+pub use limit::{is_left_out, left_out};
 pub use pool::{Pool, PoolState};
 pub use prepare::{
     EVCXR_VERSION, is_prepared, is_prepared_for, locked_version, note_compiled, prepare,
@@ -28,5 +34,5 @@ pub use prepare::{
 };
 pub use session::{Outcome, Session, Stopper};
 pub use sources::standard_library;
-pub use spawn::Evcxr;
+pub use spawn::{Evcxr, write_private};
 pub use workspace::{compile_as_cells, target_folder};

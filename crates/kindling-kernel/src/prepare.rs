@@ -40,12 +40,7 @@ pub fn prepare_for(home: &Home, course: &Path, crates: Crates) -> Result<()> {
     if crates != Crates::Course {
         prepare(home, course)?;
     }
-    std::fs::create_dir_all(home.root()).with_context(|| {
-        format!(
-            "cannot create the kernel's folder {}",
-            home.root().display()
-        )
-    })?;
+    home.create()?;
     let _lock = lock(home)?;
     install_course(home, course)?;
     write_kernelspec(home, crates)?;

@@ -1,5 +1,6 @@
 //! Starts evcxr_jupyter in a folder of its own.
 
+use crate::home::create_private;
 use crate::{Crates, Home, sources};
 use anyhow::{Context, Result, bail};
 use jupyter_protocol::{ConnectionInfo, connection_info::Transport};
@@ -192,6 +193,25 @@ impl Evcxr {
         })
     }
 
+    /// A kernel for tests: any process, with the folder and the connection of another.
+    #[cfg(all(test, unix))]
+    pub(crate) fn fake(
+        mut command: Command,
+        folder: PathBuf,
+        connection: ConnectionInfo,
+    ) -> Result<Self> {
+        let child = command.process_group(0).kill_on_drop(true).spawn()?;
+        let process = child.id().context("the process ended")?;
+        std::fs::write(folder.join("pid"), process.to_string())?;
+        let watchdog = Watchdog::start(process, &folder)?;
+        Ok(Self {
+            child,
+            folder: Folder(folder),
+            connection,
+            _watchdog: watchdog,
+        })
+    }
+
     /// What evcxr wrote to its standard error, for error messages.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.folder.0.join("log"))
@@ -261,7 +281,8 @@ fn new_folder(home: &Home) -> Result<Folder> {
     let path = home
         .sessions()
         .join(format!("kernel-{}", &random_key()?[..12]));
-    std::fs::create_dir_all(&path).with_context(|| format!("cannot create {}", path.display()))?;
+    home.create()?;
+    create_private(&path)?;
     Ok(Folder(path))
 }
 
@@ -340,7 +361,7 @@ fn random_key() -> Result<String> {
 }
 
 /// Writes a file that only its owner can read: whoever knows the key can run code.
-pub(crate) fn write_private(path: &Path, text: &str) -> Result<()> {
+pub fn write_private(path: &Path, text: &str) -> Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]

@@ -46,8 +46,7 @@ fn linker() -> Option<&'static str> {
 fn host() -> Result<String> {
     let version = rustc_version()?;
     let host = version.lines().find_map(|line| line.strip_prefix("host: "));
-    host.map(str::to_owned)
-        .context("`rustc -Vv` names no host")
+    host.map(str::to_owned).context("`rustc -Vv` names no host")
 }
 
 /// All that `rustc -Vv` says of itself.
