@@ -64,6 +64,11 @@ impl Home {
         self.sessions().join(format!("template{}", crates.suffix()))
     }
 
+    /// The sources of our crates, as they were when a kernel's crates were compiled.
+    pub(crate) fn sources(&self, crates: Crates) -> PathBuf {
+        self.root.join(format!("sources{}", crates.suffix()))
+    }
+
     /// One folder for each running kernel.
     pub fn sessions(&self) -> PathBuf {
         self.root.join("sessions")

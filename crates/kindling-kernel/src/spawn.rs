@@ -344,7 +344,7 @@ pub(crate) fn copy_entry(entry: &std::fs::DirEntry, target: &Path) -> std::io::R
 }
 
 /// Copies a file with its modification time, by which cargo knows that nothing is to be rebuilt.
-fn copy_with_time(from: &Path, to: &Path) -> std::io::Result<()> {
+pub(crate) fn copy_with_time(from: &Path, to: &Path) -> std::io::Result<()> {
     std::fs::copy(from, to)?;
     let modified = std::fs::metadata(from)?.modified()?;
     std::fs::File::options()

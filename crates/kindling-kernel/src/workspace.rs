@@ -1,9 +1,12 @@
 //! The workspace in which a kernel's cells are compiled: the course's own, seen from the kernel's folder.
 //!
 //! Cargo names what it compiled after the package's place in its workspace, its features and its profile. So the template of
-//! a kernel has the course's manifest, lock file and profiles, and the course's crates at the same places (as links): what
-//! tests and commands have compiled is then what cells need, and Candle is compiled once for all of them. What a kernel
-//! needs is copied out of the course's target folder, because evcxr works in a folder of its own.
+//! a kernel has the course's manifest, lock file and profiles, and the course's crates at the same places: what tests and
+//! commands have compiled is then what cells need, and Candle is compiled once for all of them. What a kernel needs is copied
+//! out of the course's target folder, because evcxr works in a folder of its own.
+//!
+//! The sources are copies as well. Cargo compares times, so that a kernel which found the repository's own files touched by
+//! `git switch` would compile the support crate anew each time that it starts.
 
 use crate::{Crates, Home, shared, spawn};
 use anyhow::{Context, Result, bail};
@@ -74,11 +77,21 @@ pub(crate) fn write(home: &Home, crates: Crates) -> Result<()> {
         "preload".to_owned(),
         shared::FOLDER.to_owned(),
     ];
+    let sources = home.sources(crates);
     for name in crates.sources() {
         members.push(format!("crates/{name}"));
-        mirror_crate(home.repository(), &folder, name)?;
+        mirror_crate(home.repository(), &sources, name)?;
     }
-    link(&home.repository().join("data"), &folder.join("data"))?;
+    let data = sources.join("data");
+    std::fs::create_dir_all(&data)
+        .and_then(|()| {
+            let list = home.repository().join("data/datasets.toml");
+            spawn::copy_with_time(&list, &data.join("datasets.toml"))
+        })
+        .with_context(|| format!("cannot write {}", data.display()))?;
+    for part in ["crates", "data"] {
+        link(&sources.join(part), &folder.join(part))?;
+    }
     write_if_changed(
         &folder.join("Cargo.toml"),
         &root_manifest(home.repository(), members)?,
@@ -131,22 +144,25 @@ fn root_manifest(repository: &Path, members: Vec<String>) -> Result<String> {
     Ok(toml::to_string(&manifest)?)
 }
 
-/// The folder of one of our crates in the template: its manifest without what only its tests need, and a link to its sources.
-fn mirror_crate(repository: &Path, template: &Path, name: &str) -> Result<()> {
+/// One of our crates: its sources, and its manifest without what only its tests need.
+fn mirror_crate(repository: &Path, sources: &Path, name: &str) -> Result<()> {
     let (from, to) = (
         repository.join("crates").join(name),
-        template.join("crates").join(name),
+        sources.join("crates").join(name),
     );
-    std::fs::create_dir_all(&to).with_context(|| format!("cannot create {}", to.display()))?;
+    let copied = std::fs::create_dir_all(&to).and_then(|()| {
+        // A file that is gone from the repository must be gone here.
+        let _ = std::fs::remove_dir_all(to.join("src"));
+        spawn::copy_tree(&from.join("src"), &to.join("src"))?;
+        match from.join("build.rs") {
+            script if script.is_file() => spawn::copy_with_time(&script, &to.join("build.rs")),
+            _ => Ok(()),
+        }
+    });
+    copied.with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
     let mut manifest = read_manifest(&from.join("Cargo.toml"))?;
     manifest.remove("dev-dependencies");
-    write_if_changed(&to.join("Cargo.toml"), &toml::to_string(&manifest)?)?;
-    for part in ["src", "build.rs"] {
-        if from.join(part).exists() {
-            link(&from.join(part), &to.join(part))?;
-        }
-    }
-    Ok(())
+    write_if_changed(&to.join("Cargo.toml"), &toml::to_string(&manifest)?)
 }
 
 fn read_manifest(file: &Path) -> Result<toml::Table> {
@@ -169,7 +185,7 @@ fn table<'a>(parent: &'a mut toml::Table, name: &str) -> &'a mut toml::Table {
     }
 }
 
-/// Makes `to` a symbolic link to `from`; where there are none, a copy.
+/// Makes `to` a symbolic link to the folder `from`; where there are none, a copy.
 fn link(from: &Path, to: &Path) -> Result<()> {
     #[cfg(unix)]
     {
@@ -182,11 +198,7 @@ fn link(from: &Path, to: &Path) -> Result<()> {
     }
     #[cfg(not(unix))]
     {
-        let copied = if from.is_dir() {
-            spawn::copy_tree(from, to)
-        } else {
-            std::fs::copy(from, to).map(|_| ())
-        };
+        let copied = spawn::copy_tree(from, to);
         copied.with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))
     }
 }

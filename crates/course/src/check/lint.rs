@@ -13,7 +13,7 @@ use std::process::Stdio;
 /// Fails with page and line of everything that clippy or the compiler has to say.
 pub fn check(root: &Path) -> Result<String> {
     // The same profile as the stage that lints everything: Candle is checked once.
-    let output = cargo::command(Kind::Lint, root, "clippy")
+    let output = cargo::command(Kind::Lint, root, "clippy")?
         .args(["--package", "kindling-lessons", "--lib"])
         .args(["--message-format", "json"])
         .stderr(Stdio::piped())

@@ -185,7 +185,7 @@ impl Stage {
             }
             Work::Course(arguments) => course(arguments),
             Work::Lints => {
-                let mut command = cargo::command(Kind::Lint, root, "clippy");
+                let mut command = cargo::command(Kind::Lint, root, "clippy")?;
                 command.args(["--workspace", "--all-targets", "--", "-D", "warnings"]);
                 command
             }
@@ -201,7 +201,7 @@ impl Stage {
                 command.args(["--lib", "--bins", "--tests"]);
                 command
             }
-            Work::Pages => doctests(root, &own, workspace, units, proven),
+            Work::Pages => doctests(root, &own, workspace, units, proven)?,
             Work::Notebooks => {
                 let mut command = course(&["notebooks", "--check", "--execute"]);
                 if !proven.is_empty() {
@@ -245,7 +245,7 @@ fn tests<'a>(
     proven: &BTreeSet<String>,
     packages: impl Iterator<Item = &'a Package>,
 ) -> Result<Command> {
-    let mut command = cargo::command(kind, root, "test");
+    let mut command = cargo::command(kind, root, "test")?;
     command.arg("--no-fail-fast").arg("--config");
     command.arg(format!("target.{}.runner=[{own:?}, {COMMAND:?}]", host()?));
     for package in packages {
@@ -263,8 +263,8 @@ fn doctests(
     workspace: &Workspace,
     units: &[Unit],
     proven: &BTreeSet<String>,
-) -> Command {
-    let mut command = cargo::command(Kind::Computing, root, "test");
+) -> Result<Command> {
+    let mut command = cargo::command(Kind::Computing, root, "test")?;
     command.args(["--doc", "--no-fail-fast"]);
     for package in workspace.computing() {
         command.args(["--package", &package.name]);
@@ -290,7 +290,7 @@ fn doctests(
         command.env("KINDLING_LESSONS", pages.join(","));
     }
     through_wrapper(&mut command, own, &packages.join(","));
-    command
+    Ok(command)
 }
 
 /// Lets this program stand for rustdoc, and tells it what is proven.
