@@ -2,14 +2,13 @@
 
 use crate::{
     Crates, Home, Session,
+    report::{Doing, Parts, Report},
     shared::{self, write_if_changed},
     sources, spawn,
 };
 use anyhow::{Context, Result, anyhow, bail};
-use kindling_progress::Progress;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -52,25 +51,50 @@ pub fn is_prepared_for(home: &Home, crates: Crates) -> bool {
     home.evcxr().is_file() && stamp_of(home, crates).is_ok_and(|expected| expected == stamp)
 }
 
-/// Prepares the kernel of pages that ask for no crate of their own.
-pub fn prepare(home: &Home, course: &Path) -> Result<()> {
-    prepare_for(home, course, Crates::Course)
-}
-
-/// Prepares a kernel; what is in place already is kept. `course` is the program that Jupyter will start.
+/// Prepares these kernels, and tells how far it is; what is in place already is kept. `course` is the program that Jupyter
+/// will start.
 ///
 /// A kernel with more crates starts from what was compiled for the one that every page can use.
-pub fn prepare_for(home: &Home, course: &Path, crates: Crates) -> Result<()> {
-    if crates != Crates::Course {
-        prepare(home, course)?;
+pub fn prepare_all(
+    home: &Home,
+    course: &Path,
+    kernels: &[Crates],
+    tell: &mut dyn FnMut(&Report),
+) -> Result<()> {
+    home.refuse_unfit()?;
+    let mut kernels = kernels.to_vec();
+    kernels.push(Crates::Course);
+    kernels.sort();
+    kernels.dedup();
+    let mut parts = Parts::new(missing(home, &kernels), tell);
+    kernels
+        .iter()
+        .try_for_each(|crates| prepare_one(home, course, *crates, &mut parts))
+}
+
+/// The parts that are not in place.
+fn missing(home: &Home, kernels: &[Crates]) -> Vec<(Doing, Crates)> {
+    let mut parts = Vec::new();
+    if !evcxr_is_installed(home) {
+        parts.push((Doing::Kernel, Crates::Course));
     }
+    for crates in kernels
+        .iter()
+        .filter(|crates| !is_prepared_for(home, **crates))
+    {
+        parts.extend([(Doing::Crates, *crates), (Doing::Cell, *crates)]);
+    }
+    parts
+}
+
+fn prepare_one(home: &Home, course: &Path, crates: Crates, parts: &mut Parts) -> Result<()> {
     std::fs::create_dir_all(home.root()).with_context(|| {
         format!(
             "cannot create the kernel's folder {}",
             home.root().display()
         )
     })?;
-    let _lock = lock(home)?;
+    let _lock = lock(home, parts)?;
     install_course(home, course)?;
     write_kernelspec(home, crates)?;
     if is_prepared_for(home, crates) {
@@ -82,10 +106,12 @@ pub fn prepare_for(home: &Home, course: &Path, crates: Crates) -> Result<()> {
     }
     // Before the minutes of compiling: a file that is saved meanwhile must not count as compiled.
     let stamp = stamp_of(home, crates)?;
-    install_evcxr(home)?;
+    install_evcxr(home, parts)?;
     write_configuration(home, crates)?;
-    compile_crates(home, crates)?;
+    parts.begin(Doing::Crates, crates);
+    compile_crates(home, crates, parts)?;
     std::fs::write(stamp_file(home, crates), stamp)?;
+    parts.begin(Doing::Cell, crates);
     if let Err(error) = try_one_cell(home, crates) {
         let _ = std::fs::remove_file(stamp_file(home, crates));
         return Err(error.context(format!(
@@ -94,6 +120,17 @@ pub fn prepare_for(home: &Home, course: &Path, crates: Crates) -> Result<()> {
         )));
     }
     Ok(())
+}
+
+/// Lets Jupyter know these kernels, also those that are not prepared yet: a notebook names its own, and that says what to do.
+pub fn install_specifications(home: &Home, course: &Path, kernels: &[Crates]) -> Result<()> {
+    home.refuse_unfit()?;
+    std::fs::create_dir_all(home.root())
+        .with_context(|| format!("cannot create {}", home.root().display()))?;
+    install_course(home, course)?;
+    kernels
+        .iter()
+        .try_for_each(|crates| write_kernelspec(home, *crates))
 }
 
 fn stamp_file(home: &Home, crates: Crates) -> PathBuf {
@@ -153,12 +190,12 @@ fn rustc_version() -> Result<String> {
 }
 
 /// One preparation at a time, also over processes.
-fn lock(home: &Home) -> Result<std::fs::File> {
+fn lock(home: &Home, parts: &mut Parts) -> Result<std::fs::File> {
     let path = home.root().join("lock");
     let file =
         std::fs::File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
     if let Err(std::fs::TryLockError::WouldBlock) = file.try_lock() {
-        eprintln!("Waiting for another `cargo course` that prepares the kernel …");
+        parts.wait();
     }
     file.lock()
         .with_context(|| format!("cannot lock {}", path.display()))?;
@@ -210,12 +247,18 @@ fn write_kernelspec(home: &Home, crates: Crates) -> Result<()> {
     Ok(())
 }
 
-fn install_evcxr(home: &Home) -> Result<()> {
-    let folder = home.root().join("kernel");
-    let installed = std::fs::read_to_string(folder.join(".crates.toml")).unwrap_or_default();
-    if installed.contains(&format!("\"evcxr_jupyter {EVCXR_VERSION} ")) && home.evcxr().is_file() {
+fn evcxr_is_installed(home: &Home) -> bool {
+    let list = home.root().join("kernel/.crates.toml");
+    let installed = std::fs::read_to_string(list).unwrap_or_default();
+    installed.contains(&format!("\"evcxr_jupyter {EVCXR_VERSION} ")) && home.evcxr().is_file()
+}
+
+fn install_evcxr(home: &Home, parts: &mut Parts) -> Result<()> {
+    if evcxr_is_installed(home) {
         return Ok(());
     }
+    parts.begin(Doing::Kernel, Crates::Course);
+    let folder = home.root().join("kernel");
     let mut command = cargo();
     command
         .args([
@@ -227,16 +270,13 @@ fn install_evcxr(home: &Home) -> Result<()> {
             "--root",
         ])
         .arg(&folder);
-    command
-        .arg("--target-dir")
-        .arg(folder.join("target"))
-        .env("CARGO_TERM_PROGRESS_WHEN", "never");
-    // cargo install counts nothing for us: evcxr_jupyter's lock file lists what it compiles.
+    command.arg("--target-dir").arg(folder.join("target"));
     follow(
         command,
         "Compiling the notebook kernel (evcxr_jupyter)",
-        290,
-        &|line| line.contains("Compiling "),
+        0,
+        parts,
+        &mut |_| {},
     )?;
     let _ = std::fs::remove_dir_all(folder.join("target"));
     Ok(())
@@ -268,11 +308,16 @@ fn level_and_crates(home: &Home, crates: Crates) -> Result<String> {
 /// What a cell is compiled with: the crates by their names, and the library that holds them.
 fn cell_requirements(home: &Home, crates: Crates) -> Result<String> {
     Ok(format!(
-        "{}{} = {{ path = {:?} }}\n",
+        "{}{} = {{ path = {} }}\n",
         requirements(home, crates)?,
         shared::NAME,
-        home.shared(crates).display().to_string()
+        quoted(&home.shared(crates))
     ))
+}
+
+/// A path as TOML writes a text: Rust's own quotes know other escapes.
+fn quoted(path: &Path) -> String {
+    toml::Value::String(path.display().to_string()).to_string()
 }
 
 fn requirements(home: &Home, crates: Crates) -> Result<String> {
@@ -288,8 +333,8 @@ fn requirement(home: &Home, name: &str) -> Result<String> {
     let folder = home.repository().join("crates").join(name);
     if folder.is_dir() {
         return Ok(format!(
-            "{{ path = {:?}, default-features = false }}",
-            folder.display().to_string()
+            "{{ path = {}, default-features = false }}",
+            quoted(&folder)
         ));
     }
     let version = locked_version(home, name)?;
@@ -315,7 +360,7 @@ pub fn locked_version(home: &Home, name: &str) -> Result<String> {
 ///
 /// The template is a workspace of two: `cells`, where evcxr works, and `preload`, which asks for the same crates so that
 /// they stay in `Cargo.lock` in the course's own versions whatever evcxr writes.
-fn compile_crates(home: &Home, crates: Crates) -> Result<()> {
+fn compile_crates(home: &Home, crates: Crates, parts: &mut Parts) -> Result<()> {
     let folder = home.template(crates);
     if crates != Crates::Course && !folder.exists() {
         // Candle need not be compiled again. Under another name first: half a copy must not be taken for a whole one.
@@ -370,9 +415,7 @@ fn compile_crates(home: &Home, crates: Crates) -> Result<()> {
         None => "Compiling Candle and the course's crate for the kernel".to_owned(),
         Some(extra) => format!("Compiling {extra} for the pages that use it"),
     };
-    follow(command, &what, total, &|line| {
-        line.contains("\"reason\":\"compiler-artifact\"")
-    })
+    follow(command, &what, total, parts, &mut |_| {})
 }
 
 fn package_count(folder: &Path) -> Result<u64> {
@@ -426,43 +469,30 @@ fn cargo() -> Command {
     ] {
         command.env_remove(name);
     }
+    kindling_cargo::without_package(&mut command);
     command
 }
 
-/// Runs a command and counts the lines that mean one step; its last words become the error.
+/// Runs cargo and tells how far it is; its last words become the error. `expected` is how many steps there are where cargo itself
+/// does not say so; `each` sees every line.
 fn follow(
-    mut command: Command,
+    command: Command,
     what: &str,
-    total: u64,
-    is_step: &dyn Fn(&str) -> bool,
+    expected: u64,
+    parts: &mut Parts,
+    each: &mut dyn FnMut(&str),
 ) -> Result<()> {
-    let (reader, writer) = std::io::pipe()?;
-    command
-        .stdin(Stdio::null())
-        .stdout(writer.try_clone()?)
-        .stderr(writer);
-    let mut child = command
-        .spawn()
-        .with_context(|| format!("cannot run {:?}", command.get_program()))?;
-    drop(command);
-    let progress = Progress::new(total, what, "crates");
-    let (mut done, mut last) = (0, Vec::new());
-    for line in std::io::BufReader::new(reader).lines() {
-        let line = line?;
-        if is_step(&line) {
-            done += 1;
-            progress.set(done.min(total));
-        } else if !line.starts_with('{') {
-            last.push(line);
-        }
+    let ended = kindling_cargo::run(command, expected, |count, line| {
+        each(line);
+        parts.count(count);
+    })
+    .context("cannot run cargo; install Rust with rustup")?;
+    if !ended.status.success() {
+        bail!(network_advice(
+            &format!("{what} failed ({})", ended.status),
+            &ended.tail(12)
+        ));
     }
-    let status = child.wait()?;
-    if !status.success() {
-        progress.finish(&format!("{what}: failed"));
-        let tail = last[last.len().saturating_sub(12)..].join("\n");
-        bail!(network_advice(&format!("{what} failed ({status})"), &tail));
-    }
-    progress.finish(&format!("{what}: done"));
     Ok(())
 }
 
@@ -513,4 +543,61 @@ fn try_one_cell(home: &Home, crates: Crates) -> Result<()> {
     result
         .join()
         .map_err(|_| anyhow!("the check of the kernel panicked"))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn toml_reads_any_path_back() {
+        for folder in [
+            "/home/a b/kindling",
+            "/home/Jose\u{301}/kindling",
+            "/tmp/\u{1f525}#1/it's",
+            "/tmp/\"quoted\"\\",
+        ] {
+            let line = format!("path = {}", quoted(Path::new(folder)));
+            let table: toml::Table = toml::from_str(&line).unwrap();
+            assert_eq!(table["path"].as_str(), Some(folder), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_known_before_it_is_compiled() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::at(folder.path().join("home"), folder.path());
+        let parts = missing(&home, &[Crates::Course, Crates::Tables]);
+        assert_eq!(
+            parts,
+            [
+                (Doing::Kernel, Crates::Course),
+                (Doing::Crates, Crates::Course),
+                (Doing::Cell, Crates::Course),
+                (Doing::Crates, Crates::Tables),
+                (Doing::Cell, Crates::Tables),
+            ]
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_cargo_that_fails_is_told_and_its_words_are_the_error() {
+        let mut told = Vec::new();
+        let mut tell = |report: &Report| told.push(report.text());
+        let mut parts = Parts::new(vec![(Doing::Kernel, Crates::Course)], &mut tell);
+        parts.begin(Doing::Kernel, Crates::Course);
+        let mut command = Command::new("sh");
+        let script = "printf '    Building [=> ] 3/12: x\\r' >&2; echo 'error: linker `cc` not found' >&2; exit 101";
+        command.args(["-c", script]);
+        let error = follow(command, "Compiling it", 0, &mut parts, &mut |_| {}).unwrap_err();
+        assert!(
+            error.to_string().contains("linker `cc` not found"),
+            "{error}"
+        );
+        assert!(
+            told.iter().any(|text| text.ends_with(", 3 of 12")),
+            "{told:?}"
+        );
+    }
 }
