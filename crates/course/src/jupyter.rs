@@ -60,7 +60,8 @@ fn name_kernels(home: &Home) -> Result<()> {
         .filter(|crates| !is_prepared_for(home, **crates));
     for extra in later.filter_map(|crates| crates.extra()) {
         println!(
-            "Notebooks with the kernel \"Rust (Kindling, {extra})\" need `cargo course kernel prepare --crates {extra}` once"
+            "A notebook that uses {extra} prepares its kernel when it is first opened, once, for some minutes; the progress is \
+             shown here. `cargo course kernel prepare --crates {extra}` does it before"
         );
     }
     Ok(())
@@ -111,8 +112,8 @@ impl Lab {
             .arg("--KernelSpecManager.allowed_kernelspecs=kindling")
             .arg("--KernelSpecManager.allowed_kernelspecs=kindling-detection")
             .arg("--KernelSpecManager.allowed_kernelspecs=kindling-tables")
-            // A kernel that loads for the first time on a slow disk takes longer than Jupyter's minute.
-            .arg("--MappingKernelManager.kernel_info_timeout=180")
+            // A kernel that is prepared when its notebook is first opened takes longer than Jupyter's minute.
+            .arg("--MappingKernelManager.kernel_info_timeout=3600")
             .args([
                 "--LabApp.news_url=None",
                 "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",

@@ -212,7 +212,23 @@ fn serve_front(connection_file: &Path, crates: Crates) -> Result<()> {
         Some(repository) => Home::locate(Path::new(&repository)),
         None => home()?,
     };
+    if !is_prepared_for(&home, crates) {
+        // The notebook shows that it connects; how far it is stands where Jupyter was started.
+        let parent = parent();
+        prepare_kernel(&home, &[crates])?;
+        if parent != self::parent() {
+            return Ok(()); // Jupyter is gone: nobody waits for this kernel.
+        }
+    }
     tokio::runtime::Runtime::new()?.block_on(front(&home, connection_file, crates))
+}
+
+/// The process that started this one; another number once that has ended.
+fn parent() -> u32 {
+    #[cfg(unix)]
+    return std::os::unix::process::parent_id();
+    #[cfg(not(unix))]
+    return 0;
 }
 
 #[cfg(test)]
