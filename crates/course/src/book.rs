@@ -50,7 +50,7 @@ pub fn run(args: Args) -> Result<()> {
     let options = Options {
         languages: Language::ALL.to_vec(),
         dest: args.dest,
-        search: (!args.no_search).then_some(crate::search::index as _),
+        search: (!args.no_search).then_some(crate::search::compile_and_index as _),
     };
     let report = kindling_book::build(&root, &options)?;
     println!(

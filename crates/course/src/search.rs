@@ -39,14 +39,19 @@ pub fn compile(root: &Path, tell: &mut dyn FnMut(&Count)) -> Result<()> {
     Ok(())
 }
 
-/// Indexes the finished book in `folder`; returns the number of pages.
-pub fn index(folder: &Path) -> Result<usize> {
+/// Keeps the program up to date, with a line that says how far that is, and indexes the finished book in `folder`.
+pub fn compile_and_index(folder: &Path) -> Result<usize> {
     let mut line = Line::new();
     compile(&crate::repository()?, &mut |count| {
         let text = format!("Compiling the search, {} of {}", count.done, count.total);
         line.show(&text, count.share());
     })?;
     drop(line);
+    index(folder)
+}
+
+/// Indexes the finished book in `folder` by the program as it is; returns the number of pages.
+pub fn index(folder: &Path) -> Result<usize> {
     let program = program()?;
     let output = Command::new(&program)
         .arg(folder)

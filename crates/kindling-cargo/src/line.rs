@@ -83,7 +83,7 @@ impl<W: Write> Drop for Line<W> {
 /// How long the rest takes when `share` (0 to 1) took `elapsed`; nothing at the beginning, when it would only be a guess.
 #[must_use]
 pub fn time_left(elapsed: Duration, share: f64) -> Option<Duration> {
-    (elapsed >= BEGINNING && share >= 0.03 && share <= 1.0)
+    (elapsed >= BEGINNING && (0.03..=1.0).contains(&share))
         .then(|| elapsed.mul_f64((1.0 - share) / share))
 }
 

@@ -103,6 +103,8 @@ pub(crate) struct Parts<'a> {
     /// The part of the present one that is done; it never falls.
     share: f64,
     began: Instant,
+    /// The part, the step and the count that were told last.
+    told: Option<(usize, Step, u64, u64)>,
     tell: &'a mut dyn FnMut(&Report),
 }
 
@@ -114,6 +116,7 @@ impl<'a> Parts<'a> {
             begun: 0,
             share: 0.0,
             began: Instant::now(),
+            told: None,
             tell,
         }
     }
@@ -155,6 +158,11 @@ impl<'a> Parts<'a> {
         if step == Step::Compiling {
             self.share = self.share.max(count.share());
         }
+        let now = (self.begun, step, count.done, count.total);
+        if self.told == Some(now) {
+            return; // Cargo writes more lines than it takes steps.
+        }
+        self.told = Some(now);
         let report = self.report(doing, crates, step, count.done, count.total);
         (self.tell)(&report);
     }
