@@ -109,7 +109,7 @@ fn words(count: &Count, compiling: Duration) -> (String, f64) {
             0.0,
         ),
         Phase::Compiling if total == 0 => (
-            format!("Preparing `cargo course`: compiling, {done} crates so far"),
+            format!("Preparing `cargo course`: compiling crate {done}"),
             FETCHING,
         ),
         Phase::Compiling => {

@@ -3,7 +3,8 @@
 use anyhow::{Context, Result, bail};
 use kindling_cargo::Line;
 use kindling_kernel::{
-    Crates, EVCXR_VERSION, Home, Report, front, is_prepared_for, prepare_all, standard_library,
+    Crates, Doing, EVCXR_VERSION, Home, Report, front, is_prepared_for, prepare_all,
+    standard_library,
 };
 use kindling_pages::{Book, Page};
 use serde::{Deserialize, Serialize};
@@ -100,7 +101,10 @@ pub fn prepare_kernel(home: &Home, kernels: &[Crates]) -> Result<()> {
 
 /// The line that says how far the preparation is.
 pub fn shown(report: &Report) -> String {
-    format!("Preparing the kernel, {}", report.text())
+    match report.doing {
+        Doing::Search => format!("Behind the book, {}", report.text()),
+        _ => format!("Preparing the kernel, {}", report.text()),
+    }
 }
 
 /// What a process that prepares kernels tells the one that started it, one object a line.
@@ -119,6 +123,12 @@ fn prepare_and_report(home: &Home, kernels: &[Crates]) -> Result<()> {
     if kernels.iter().any(|crates| *crates != Crates::Course) {
         let _ = rustix::process::nice(10);
     }
+    let course = course()?;
+    report(|tell| prepare_all(home, &course, kernels, tell))
+}
+
+/// Does some work, and tells on standard output how far it is and why it failed.
+pub fn report(work: impl FnOnce(&mut dyn FnMut(&Report)) -> Result<()>) -> Result<()> {
     let tell = |told: &Told| {
         // Without a reader, the work goes on all the same.
         if let Ok(text) = serde_json::to_string(told) {
@@ -127,10 +137,7 @@ fn prepare_and_report(home: &Home, kernels: &[Crates]) -> Result<()> {
             let _ = out.flush();
         }
     };
-    let prepared = prepare_all(home, &course()?, kernels, &mut |report| {
-        tell(&Told::Progress(report.clone()));
-    });
-    if let Err(error) = prepared {
+    if let Err(error) = work(&mut |report| tell(&Told::Progress(report.clone()))) {
         // Who reads this shows it where the learner looks.
         tell(&Told::Failed(format!("{error:#}")));
         std::process::exit(1);

@@ -86,7 +86,7 @@ async fn serve(root: PathBuf, args: Args) -> Result<()> {
     let behind = {
         let (root, shared) = (root.clone(), shared.clone());
         tokio::spawn(async move {
-            prepare::search(&root, shared.clone()).await;
+            prepare::search(shared.clone()).await;
             if args.no_kernel {
                 let message = "the server was started with --no-kernel";
                 let status = Status::new("unavailable", message);

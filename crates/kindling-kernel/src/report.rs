@@ -88,6 +88,23 @@ impl Report {
         text
     }
 
+    /// How far cargo is with the search of the book, the only part of that work, which it began at `began`.
+    #[must_use]
+    pub fn of_search(count: &Count, began: Instant) -> Self {
+        let share = count.share();
+        Self {
+            doing: Doing::Search,
+            extra: None,
+            part: 1,
+            parts: 1,
+            step: Step::Compiling,
+            done: count.done,
+            total: count.total,
+            seconds_left: time_left(began.elapsed(), share).map(|left| left.as_secs()),
+            permille: (share * 1000.0) as u64,
+        }
+    }
+
     /// The part of everything that is done, 0 to 1.
     #[must_use]
     pub fn share(&self) -> f64 {

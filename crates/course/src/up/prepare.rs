@@ -4,10 +4,8 @@ use super::helper::Helper;
 use super::screen::{self, complain, say};
 use crate::kernel::Told;
 use crate::server::{ASKED, Shared, Status};
-use anyhow::{Context, Result, anyhow};
-use kindling_cargo::{minutes_left, time_left};
-use kindling_kernel::{Crates, Doing, Home, Report, Step, is_prepared_for};
-use std::path::Path;
+use anyhow::{Result, anyhow};
+use kindling_kernel::{Crates, Home, is_prepared_for};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -15,13 +13,18 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 /// How often a page hears news: faster than this nobody reads.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Prepares a kernel in a process of its own, so that ending this one ends the compilers that it started.
+/// Prepares a kernel.
 pub async fn kernel(crates: Crates, tell: impl Fn(Status)) -> Result<()> {
     let mut arguments = vec!["kernel", "prepare", "--report"];
     if let Some(extra) = crates.extra() {
         arguments.extend(["--crates", extra]);
     }
-    let (mut helper, output) = Helper::start_reporting(&arguments)?;
+    work(&arguments, tell).await
+}
+
+/// Works in a process of its own, so that ending this one ends the compilers that it started.
+async fn work(arguments: &[&str], tell: impl Fn(Status)) -> Result<()> {
+    let (mut helper, output) = Helper::start_reporting(arguments)?;
     screen::begin();
     let mut lines = BufReader::new(output).lines();
     let mut failed = None;
@@ -47,7 +50,8 @@ pub async fn kernel(crates: Crates, tell: impl Fn(Status)) -> Result<()> {
     Err(match failed {
         Some(why) => anyhow!(why),
         None => anyhow!(
-            "the process that prepares it ended ({status}); run `cargo course kernel prepare` to see more"
+            "`cargo course {}` ended ({status}); run it to see more",
+            arguments.join(" ")
         ),
     })
 }
@@ -91,44 +95,14 @@ pub async fn asked(home: Home, shared: Arc<Shared>) {
 }
 
 /// Compiles the search and indexes the book, unless both is done. A book without it can be read all the same.
-pub async fn search(root: &Path, shared: Arc<Shared>) {
-    let (root, book) = (root.to_owned(), shared.book.clone());
-    if book.join("pagefind/pagefind.js").is_file() {
+pub async fn search(shared: Arc<Shared>) {
+    if shared.book.join("pagefind/pagefind.js").is_file() {
         return;
     }
-    screen::begin();
-    let began = Instant::now();
-    let work = move || {
-        crate::search::compile(&root, &mut |count| {
-            let share = count.share();
-            let left = time_left(began.elapsed(), share);
-            let report = Report {
-                doing: Doing::Search,
-                extra: None,
-                part: 1,
-                parts: 1,
-                step: Step::Compiling,
-                done: count.done,
-                total: count.total,
-                seconds_left: left.map(|left| left.as_secs()),
-                permille: (share * 1000.0) as u64,
-            };
-            let words = left.map_or(String::new(), |left| format!(", {}", minutes_left(left)));
-            let text = format!(
-                "Compiling the search behind the book, {} of {}{words}",
-                count.done, count.total
-            );
-            screen::progress(&text, share);
-            shared.status.send_replace(Status::preparing(report));
-        })?;
-        crate::search::index(&book)
-    };
-    let indexed = tokio::task::spawn_blocking(work).await;
-    match indexed
-        .context("the search could not be made")
-        .and_then(|indexed| indexed)
-    {
-        Ok(pages) => say!("The search is ready: {pages} pages"),
+    let tell = |status| drop(shared.status.send_replace(status));
+    match work(&["book", "--index"], tell).await {
+        Ok(()) => say!("The search is ready."),
         Err(error) => complain!("The search of the book does not work: {error:#}"),
     }
+    shared.status.send_replace(Status::new("preparing", ""));
 }
