@@ -19,6 +19,15 @@
             restarted: 'A fresh kernel: all variables are gone.', changed: 'The page has changed.', reload: 'Reload',
             fresh: ': all variables are gone', leftOut: (count, what) => `… ${count} ${what} left out …`,
             lines: ['line', 'lines'], characters: ['character', 'characters'], stderr: 'Standard error',
+            wait: 'Another `cargo course` prepares it.',
+            part: (part, parts) => `Part ${part} of ${parts}: `,
+            steps: { none: '', fetching: 'fetching ', compiling: 'compiling ' },
+            doing: {
+                search: 'the search of the book', kernel: 'the notebook kernel', cell: 'a first cell, as a trial',
+                crates: (extra) => extra ?? 'Candle and the course’s crate',
+            },
+            count: (done, total) => `, ${done} of ${total}`,
+            left: (minutes) => (minutes > 1 ? `, about ${minutes} minutes left` : ', less than a minute left'), end: '.',
         },
         zh: {
             run: '运行', stop: '停止', restart: '重启', all: '全部运行',
@@ -30,6 +39,15 @@
             restarted: '已换成新的内核，所有变量都已清除。', changed: '页面已更新。', reload: '刷新',
             fresh: '，所有变量都已清除', leftOut: (count, what) => `……省略 ${count} ${what}……`,
             lines: ['行', '行'], characters: ['个字符', '个字符'], stderr: '标准错误输出',
+            wait: '另一个 `cargo course` 正在准备。',
+            part: (part, parts) => `第 ${part} 步（共 ${parts} 步）：`,
+            steps: { none: '', fetching: '下载', compiling: '编译' },
+            doing: {
+                search: '本书的搜索', kernel: '笔记本内核', cell: '试运行第一个单元格',
+                crates: (extra) => (extra ? ` ${extra}` : ' Candle 和课程的 crate'),
+            },
+            count: (done, total) => `，${done}/${total}`,
+            left: (minutes) => (minutes > 1 ? `，大约还需 ${minutes} 分钟` : '，不到一分钟'), end: '。',
         },
     }[document.documentElement.lang.startsWith('zh') ? 'zh' : 'en'];
 
@@ -50,8 +68,11 @@
     const bar = element('div', 'run-bar');
     const status = element('span', 'run-status');
     status.setAttribute('role', 'status');
+    // Not read aloud: it moves all the time.
+    const progress = element('span', 'run-progress');
     bar.append(
         status,
+        progress,
         button(words.all, () => runUpTo(cells.filter(isMain).at(-1), true)),
         button(words.stop, () => send({ type: 'interrupt' })),
         button(words.restart, restart),
@@ -69,6 +90,18 @@
         row.append(start, note);
         outputs.before(row);
         views.set(cell.dataset.cell, { cell, note, outputs, done: false, queued: false, fresh: false });
+    }
+
+    // The numbers of a preparation, in words.
+    function partOf({ doing, extra, part, parts, step, done, total, seconds_left: seconds }) {
+        if (doing === 'wait') {
+            return words.wait;
+        }
+        const what = words.doing[doing];
+        const name = typeof what === 'function' ? what(extra) : what;
+        const count = total > 0 ? words.count(done, total) : '';
+        const left = seconds === undefined ? '' : words.left(Math.ceil(seconds / 60));
+        return words.part(part, parts) + words.steps[step] + name + count + left + words.end;
     }
 
     function isMain(cell) {
@@ -220,8 +253,12 @@
     }
 
     const on = {
-        status: ({ state, message }) => {
-            status.textContent = words[state] + (state === 'unavailable' ? message : '');
+        status: ({ state, message, progress: numbers }) => {
+            const sentence = words[state] + (state === 'unavailable' ? message : '');
+            if (status.textContent !== sentence) {
+                status.textContent = sentence;
+            }
+            progress.textContent = numbers ? partOf(numbers) : '';
             bar.dataset.state = state;
         },
         waiting: ({ cell }) => { views.get(cell).note.textContent = words.waiting; },
@@ -275,6 +312,7 @@
         socket.addEventListener('close', () => {
             bar.dataset.state = 'unavailable';
             status.textContent = words.gone;
+            progress.textContent = '';
         });
     }
     function send(message) {

@@ -10,6 +10,7 @@ mod kernel;
 mod models;
 mod notebooks;
 mod repository;
+mod search;
 mod server;
 mod sync;
 mod test;

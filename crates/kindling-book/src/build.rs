@@ -6,7 +6,6 @@ use crate::language::Language;
 use crate::links;
 use crate::maths::{Renderer, replace};
 use crate::outputs::Outputs;
-use crate::search;
 use crate::source::{Prepared, marker, prepare};
 use anyhow::{Context, Result, anyhow, bail};
 use kindling_pages::{Book, PageError};
@@ -25,16 +24,20 @@ pub struct Options {
     pub languages: Vec<Language>,
     /// The folder of the finished book; absent: `book/build` in the repository.
     pub dest: Option<PathBuf>,
-    /// Whether to build the search index.
-    pub search: bool,
+    /// What writes the search index into the folder of the finished book and returns the number of pages in it; absent: there
+    /// is none.
+    pub search: Option<Index>,
 }
+
+/// Indexes the book in a folder.
+pub type Index = fn(&Path) -> Result<usize>;
 
 impl Default for Options {
     fn default() -> Self {
         Self {
             languages: Language::ALL.to_vec(),
             dest: None,
-            search: true,
+            search: None,
         }
     }
 }
@@ -186,11 +189,7 @@ pub fn build(root: &Path, options: &Options) -> Result<Report> {
         &options.languages,
     )?;
     copy_notebooks(&root, &content.book, &folder)?;
-    let searchable = if options.search {
-        search::index(&folder)?
-    } else {
-        0
-    };
+    let searchable = options.search.map_or(Ok(0), |index| index(&folder))?;
     swap(&folder, &dest, &working.path().join("old"))?;
     let cells = content
         .book

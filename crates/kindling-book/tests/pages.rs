@@ -1,9 +1,8 @@
-//! What a reader gets: outputs, figures, maths, folds, both languages, and a search that knows Chinese.
+//! What a reader gets: outputs, figures, maths, folds and both languages.
 
 mod fixture;
 
 use fixture::Fixture;
-use std::io::Read;
 
 const PAGE: &str = r#"---
 minutes: 7
@@ -196,39 +195,4 @@ fn a_changed_cell_does_not_show_its_old_output() {
             .read("book/build/a/one.html")
             .contains("&lt;true&gt;")
     );
-}
-
-#[test]
-fn search_cuts_chinese_sentences_into_words() {
-    let fixture = built();
-    kindling_book::build(fixture.root(), &kindling_book::Options::default()).unwrap();
-    let folder = fixture.path("book/build/pagefind");
-    let entry = std::fs::read_to_string(folder.join("pagefind-entry.json")).unwrap();
-    assert!(
-        entry.contains("\"en\"") && entry.contains("\"zh-cn\""),
-        "{entry}"
-    );
-    assert!(!folder.join("pagefind-ui.js").exists());
-    let mut index = Vec::new();
-    for file in std::fs::read_dir(folder.join("index")).unwrap() {
-        let file = std::fs::File::open(file.unwrap().path()).unwrap();
-        flate2::read::GzDecoder::new(file)
-            .read_to_end(&mut index)
-            .unwrap();
-    }
-    // A word of the index is a CBOR string: its length, then its bytes.
-    let holds = |word: &str| {
-        let mut entry = vec![0x60 + u8::try_from(word.len()).unwrap()];
-        entry.extend_from_slice(word.as_bytes());
-        index.windows(entry.len()).any(|window| window == entry)
-    };
-    assert!(
-        holds("learn") || holds("learning"),
-        "the English word is not in the index"
-    );
-    assert!(
-        holds("学习") || holds("学习率"),
-        "the Chinese word is not in the index"
-    );
-    assert!(!holds("把学习率"), "the sentence was not cut");
 }

@@ -1,6 +1,6 @@
 //! Prepares, warms and talks to the evcxr_jupyter kernel.
 //!
-//! - [`prepare`] installs the pinned kernel into a project-local [`Home`] and compiles Candle for it, once.
+//! - [`prepare_all`] installs the pinned kernel into a project-local [`Home`] and compiles Candle for it, once.
 //! - [`Session`] starts a kernel and runs cells on it.
 //! - [`Pool`] keeps one kernel warm, so that the first cell does not wait for evcxr to start.
 //! - [`front`] is the process that Jupyter starts; it passes a notebook on to a warm kernel.
@@ -16,6 +16,7 @@ mod memory;
 mod message;
 mod pool;
 mod prepare;
+mod report;
 mod session;
 mod shared;
 mod sources;
@@ -29,9 +30,10 @@ pub use home::Home;
 pub use limit::{is_left_out, left_out};
 pub use pool::{Pool, PoolState};
 pub use prepare::{
-    EVCXR_VERSION, is_prepared, is_prepared_for, locked_version, note_compiled, prepare,
-    prepare_for,
+    EVCXR_VERSION, install_specifications, is_prepared, is_prepared_for, locked_version,
+    note_compiled, prepare_all,
 };
+pub use report::{Doing, Report, Step};
 pub use session::{Outcome, Session, Stopper};
 pub use sources::standard_library;
 pub use spawn::{Evcxr, write_private};

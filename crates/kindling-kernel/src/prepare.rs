@@ -1,12 +1,12 @@
 //! Makes the home ready: the pinned kernel, the compiled crates, the kernelspec. Done once, then kept.
 
+use crate::report::{Doing, Parts, Report};
 use crate::workspace::{self, Units};
 use crate::{Crates, Home, Session, shared, sources};
 use anyhow::{Context, Result, anyhow, bail};
-use kindling_progress::Progress;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use std::io::{BufRead, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -28,20 +28,45 @@ pub fn is_prepared_for(home: &Home, crates: Crates) -> bool {
     home.evcxr().is_file() && stamp_of(home, crates).is_ok_and(|expected| expected == stamp)
 }
 
-/// Prepares the kernel of pages that ask for no crate of their own.
-pub fn prepare(home: &Home, course: &Path) -> Result<()> {
-    prepare_for(home, course, Crates::Course)
-}
-
-/// Prepares a kernel; what is in place already is kept. `course` is the program that Jupyter will start.
+/// Prepares these kernels, and tells how far it is; what is in place already is kept. `course` is the program that Jupyter
+/// will start.
 ///
 /// A kernel with more crates starts from what was compiled for the one that every page can use.
-pub fn prepare_for(home: &Home, course: &Path, crates: Crates) -> Result<()> {
-    if crates != Crates::Course {
-        prepare(home, course)?;
+pub fn prepare_all(
+    home: &Home,
+    course: &Path,
+    kernels: &[Crates],
+    tell: &mut dyn FnMut(&Report),
+) -> Result<()> {
+    home.refuse_unfit()?;
+    let mut kernels = kernels.to_vec();
+    kernels.push(Crates::Course);
+    kernels.sort();
+    kernels.dedup();
+    let mut parts = Parts::new(missing(home, &kernels), tell);
+    kernels
+        .iter()
+        .try_for_each(|crates| prepare_one(home, course, *crates, &mut parts))
+}
+
+/// The parts that are not in place.
+fn missing(home: &Home, kernels: &[Crates]) -> Vec<(Doing, Crates)> {
+    let mut parts = Vec::new();
+    if !evcxr_is_installed(home) {
+        parts.push((Doing::Kernel, Crates::Course));
     }
+    for crates in kernels
+        .iter()
+        .filter(|crates| !is_prepared_for(home, **crates))
+    {
+        parts.extend([(Doing::Crates, *crates), (Doing::Cell, *crates)]);
+    }
+    parts
+}
+
+fn prepare_one(home: &Home, course: &Path, crates: Crates, parts: &mut Parts) -> Result<()> {
     home.create()?;
-    let _lock = lock(home)?;
+    let _lock = lock(home, parts)?;
     install_course(home, course)?;
     write_kernelspec(home, crates)?;
     if is_prepared_for(home, crates) {
@@ -53,10 +78,12 @@ pub fn prepare_for(home: &Home, course: &Path, crates: Crates) -> Result<()> {
     }
     // Before the minutes of compiling: a file that is saved meanwhile must not count as compiled.
     let stamp = stamp_of(home, crates)?;
-    install_evcxr(home)?;
+    install_evcxr(home, parts)?;
     write_configuration(home, crates)?;
-    compile_crates(home, crates)?;
+    parts.begin(Doing::Crates, crates);
+    compile_crates(home, crates, parts)?;
     std::fs::write(stamp_file(home, crates), stamp)?;
+    parts.begin(Doing::Cell, crates);
     if let Err(error) = try_one_cell(home, crates) {
         let _ = std::fs::remove_file(stamp_file(home, crates));
         return Err(error.context(format!(
@@ -65,6 +92,17 @@ pub fn prepare_for(home: &Home, course: &Path, crates: Crates) -> Result<()> {
         )));
     }
     Ok(())
+}
+
+/// Lets Jupyter know these kernels, also those that are not prepared yet: a notebook names its own, and that says what to do.
+pub fn install_specifications(home: &Home, course: &Path, kernels: &[Crates]) -> Result<()> {
+    home.refuse_unfit()?;
+    std::fs::create_dir_all(home.root())
+        .with_context(|| format!("cannot create {}", home.root().display()))?;
+    install_course(home, course)?;
+    kernels
+        .iter()
+        .try_for_each(|crates| write_kernelspec(home, *crates))
 }
 
 fn stamp_file(home: &Home, crates: Crates) -> PathBuf {
@@ -118,12 +156,12 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
 }
 
 /// One preparation at a time, also over processes.
-fn lock(home: &Home) -> Result<std::fs::File> {
+fn lock(home: &Home, parts: &mut Parts) -> Result<std::fs::File> {
     let path = home.root().join("lock");
     let file =
         std::fs::File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
     if let Err(std::fs::TryLockError::WouldBlock) = file.try_lock() {
-        eprintln!("Waiting for another `cargo course` that prepares the kernel …");
+        parts.wait();
     }
     file.lock()
         .with_context(|| format!("cannot lock {}", path.display()))?;
@@ -175,12 +213,18 @@ fn write_kernelspec(home: &Home, crates: Crates) -> Result<()> {
     Ok(())
 }
 
-fn install_evcxr(home: &Home) -> Result<()> {
-    let folder = home.root().join("kernel");
-    let installed = std::fs::read_to_string(folder.join(".crates.toml")).unwrap_or_default();
-    if installed.contains(&format!("\"evcxr_jupyter {EVCXR_VERSION} ")) && home.evcxr().is_file() {
+fn evcxr_is_installed(home: &Home) -> bool {
+    let list = home.root().join("kernel/.crates.toml");
+    let installed = std::fs::read_to_string(list).unwrap_or_default();
+    installed.contains(&format!("\"evcxr_jupyter {EVCXR_VERSION} ")) && home.evcxr().is_file()
+}
+
+fn install_evcxr(home: &Home, parts: &mut Parts) -> Result<()> {
+    if evcxr_is_installed(home) {
         return Ok(());
     }
+    parts.begin(Doing::Kernel, Crates::Course);
+    let folder = home.root().join("kernel");
     let mut command = cargo();
     command
         .args([
@@ -195,18 +239,17 @@ fn install_evcxr(home: &Home) -> Result<()> {
     command
         .arg("--target-dir")
         .arg(folder.join("target"))
-        .env("CARGO_TERM_PROGRESS_WHEN", "never")
         // Half of the time goes into rust-analyzer's crates. A cell waits for rustc far longer than for them, so that full
         // optimisation is hardly felt: see `cargo course bench kernel`.
         .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
         .env("CARGO_PROFILE_RELEASE_LTO", "off")
         .env("CARGO_PROFILE_RELEASE_DEBUG", "false");
-    // cargo install counts nothing for us: evcxr_jupyter's lock file lists what it compiles.
     follow(
         command,
         "Compiling the notebook kernel (evcxr_jupyter)",
-        290,
-        &mut |line| line.contains("Compiling "),
+        0,
+        parts,
+        &mut |_| {},
     )?;
     let _ = std::fs::remove_dir_all(folder.join("target"));
     Ok(())
@@ -254,7 +297,7 @@ pub fn locked_version(home: &Home, name: &str) -> Result<String> {
 /// First in the course's own workspace and target folder, where tests and commands find them as well; then, in the template, the
 /// little that only cells need. The template is a workspace of its own (see [`workspace`]): in `cells` evcxr works, and
 /// `preload` asks for the same crates so that they stay in `Cargo.lock` in the course's own versions whatever evcxr writes.
-fn compile_crates(home: &Home, crates: Crates) -> Result<()> {
+fn compile_crates(home: &Home, crates: Crates, parts: &mut Parts) -> Result<()> {
     let target = workspace::target_folder(home.repository())?;
     let mut command = compiler(home.repository(), &target)?;
     command.args(["--package", "kindling"]);
@@ -267,20 +310,16 @@ fn compile_crates(home: &Home, crates: Crates) -> Result<()> {
     workspace::write(home, crates)?;
     let total = package_count(&folder)?;
     let mut units = Units::default();
-    follow(command, &what, total, &mut |line| {
-        let Ok(message) = serde_json::from_str::<Value>(line) else {
-            return false;
-        };
-        units.note(&message);
-        message["reason"] == "compiler-artifact"
+    follow(command, &what, total, parts, &mut |line| {
+        if let Ok(message) = serde_json::from_str::<Value>(line) {
+            units.note(&message);
+        }
     })?;
     let cells = folder.join("cells/target");
     units.copy(&target, &cells)?;
     let mut command = compiler(&folder, &cells)?;
     command.args(["--package", "preload"]);
-    follow(command, "Linking them for cells", total, &mut |line| {
-        line.contains("\"reason\":\"compiler-artifact\"")
-    })
+    follow(command, "Linking them for cells", total, parts, &mut |_| {})
 }
 
 /// A build as evcxr does it, in a workspace and a target folder.
@@ -324,44 +363,31 @@ fn cargo() -> Command {
     ] {
         command.env_remove(name);
     }
+    kindling_cargo::without_package(&mut command);
     command
 }
 
-/// Runs a command and counts the lines that mean one step; its last words become the error.
+/// Runs cargo and tells how far it is; its last words become the error. `expected` is how many steps there are where cargo itself
+/// does not say so; `each` sees every line.
 fn follow(
-    mut command: Command,
+    command: Command,
     what: &str,
-    total: u64,
-    is_step: &mut dyn FnMut(&str) -> bool,
+    expected: u64,
+    parts: &mut Parts,
+    each: &mut dyn FnMut(&str),
 ) -> Result<()> {
-    let (reader, writer) = std::io::pipe()?;
-    command
-        .stdin(Stdio::null())
-        .stdout(writer.try_clone()?)
-        .stderr(writer);
-    let mut child = command
-        .spawn()
-        .with_context(|| format!("cannot run {:?}", command.get_program()))?;
-    drop(command);
-    let progress = Progress::new(total, what, "crates");
-    let (mut done, mut last) = (0, Vec::new());
-    for line in std::io::BufReader::new(reader).lines() {
-        let line = line?;
-        note_compiled(&line, false);
-        if is_step(&line) {
-            done += 1;
-            progress.set(done.min(total));
-        } else if !line.starts_with('{') {
-            last.push(line);
-        }
+    let ended = kindling_cargo::run(command, expected, |count, line| {
+        note_compiled(line, false);
+        each(line);
+        parts.count(count);
+    })
+    .context("cannot run cargo; install Rust with rustup")?;
+    if !ended.status.success() {
+        bail!(network_advice(
+            &format!("{what} failed ({})", ended.status),
+            &ended.tail(12)
+        ));
     }
-    let status = child.wait()?;
-    if !status.success() {
-        progress.finish(&format!("{what}: failed"));
-        let tail = last[last.len().saturating_sub(12)..].join("\n");
-        bail!(network_advice(&format!("{what} failed ({status})"), &tail));
-    }
-    progress.finish(&format!("{what}: done"));
     Ok(())
 }
 
@@ -455,5 +481,43 @@ mod tests {
         assert_eq!(compiled(&message("lib", true)), None);
         assert_eq!(compiled(&message("custom-build", false)), None);
         assert_eq!(compiled("   Compiling candle-core v0.11.1"), None);
+    }
+
+    #[test]
+    fn what_is_missing_is_known_before_it_is_compiled() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::at(folder.path().join("home"), folder.path());
+        let parts = missing(&home, &[Crates::Course, Crates::Tables]);
+        assert_eq!(
+            parts,
+            [
+                (Doing::Kernel, Crates::Course),
+                (Doing::Crates, Crates::Course),
+                (Doing::Cell, Crates::Course),
+                (Doing::Crates, Crates::Tables),
+                (Doing::Cell, Crates::Tables),
+            ]
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_cargo_that_fails_is_told_and_its_words_are_the_error() {
+        let mut told = Vec::new();
+        let mut tell = |report: &Report| told.push(report.text());
+        let mut parts = Parts::new(vec![(Doing::Kernel, Crates::Course)], &mut tell);
+        parts.begin(Doing::Kernel, Crates::Course);
+        let mut command = Command::new("sh");
+        let script = "printf '    Building [=> ] 3/12: x\\r' >&2; echo 'error: linker `cc` not found' >&2; exit 101";
+        command.args(["-c", script]);
+        let error = follow(command, "Compiling it", 0, &mut parts, &mut |_| {}).unwrap_err();
+        assert!(
+            error.to_string().contains("linker `cc` not found"),
+            "{error}"
+        );
+        assert!(
+            told.iter().any(|text| text.ends_with(", 3 of 12")),
+            "{told:?}"
+        );
     }
 }

@@ -84,10 +84,10 @@ impl Evcxr {
     /// Starts a kernel with the crates that [`crate::prepare_for`] compiled.
     pub async fn start(home: &Home, crates: Crates) -> Result<Self> {
         if !crate::is_prepared_for(home, crates) {
-            let with = crates
-                .extra()
-                .map_or(String::new(), |extra| format!(" with {extra}"));
-            bail!("the kernel{with} is not prepared; run `cargo course kernel prepare`");
+            let (with, which) = crates.extra().map_or(Default::default(), |extra| {
+                (format!(" with {extra}"), format!(" --crates {extra}"))
+            });
+            bail!("the kernel{with} is not prepared; run `cargo course kernel prepare{which}`");
         }
         clean_up(home);
         let folder = copy_template(home, crates)?;

@@ -5,7 +5,7 @@
 //! `reload` or `problem` when a page of the book was saved.
 
 use super::outbox::Outbox;
-use super::{Notice, Shared, Status, is_own_origin};
+use super::{ASKED, Notice, Shared, Status, is_own_origin};
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -94,7 +94,10 @@ async fn talk(socket: WebSocket, shared: Arc<Shared>, crates: Crates) {
     let mut status = shared.status.subscribe();
     let mut notices = shared.notices.subscribe();
     let mut closing = shared.closing.subscribe();
-    events.tell(status_event(&status.borrow_and_update()));
+    shared.ask_for(crates);
+    let mut extra = shared.extra.subscribe();
+    let mut told = shared.status_for(crates);
+    events.tell(status_event(&told));
     let (mut write, mut read) = socket.split();
     // Beside the reading: a page that reads slowly can say stop all the same.
     let writing = async {
@@ -117,9 +120,12 @@ async fn talk(socket: WebSocket, shared: Arc<Shared>, crates: Crates) {
                     Some(Ok(Message::Close(_)) | Err(_)) | None => break,
                     Some(Ok(_)) => {}
                 },
-                Ok(()) = status.changed() => {
-                    let event = status_event(&status.borrow_and_update());
-                    events.tell(event);
+                Ok(()) = async { tokio::select! { news = status.changed() => news, news = extra.changed() => news } } => {
+                    let now = shared.status_for(crates);
+                    if now != told {
+                        events.tell(status_event(&now));
+                        told = now;
+                    }
                 }
                 notice = notices.recv() => match notice {
                     Ok(Notice::Reload) | Err(broadcast::error::RecvError::Lagged(_)) => {
@@ -143,7 +149,12 @@ async fn talk(socket: WebSocket, shared: Arc<Shared>, crates: Crates) {
 }
 
 fn status_event(status: &Status) -> Value {
-    json!({"type": "status", "state": status.state, "message": status.message})
+    let state = if status.state == ASKED {
+        "preparing"
+    } else {
+        status.state
+    };
+    json!({"type": "status", "state": state, "message": status.message, "progress": status.progress})
 }
 
 fn obey(
@@ -310,26 +321,25 @@ impl Worker {
         self.events.tell(json!({"type": "waiting", "cell": cell}));
         let mut status = self.shared.status.subscribe();
         let mut pool = self.shared.pool.subscribe();
-        let mut preparing = self.shared.preparing.subscribe();
+        let mut extra = self.shared.extra.subscribe();
+        let crates = self.control.crates;
         loop {
             let found = pool.borrow_and_update().clone();
-            // What few pages need is compiled last.
-            if let Some(pool) = found {
-                if self.control.crates != Crates::Course {
-                    preparing.wait_for(|preparing| !preparing).await?;
-                }
-                return pool.take(self.control.crates).await;
+            status.borrow_and_update();
+            extra.borrow_and_update();
+            let now = self.shared.status_for(crates);
+            if now.state == "unavailable" {
+                anyhow::bail!("{}", now.message);
             }
-            let unavailable = {
-                let status = status.borrow_and_update();
-                (status.state == "unavailable").then(|| status.message.clone())
-            };
-            if let Some(why) = unavailable {
-                anyhow::bail!("{why}");
+            if let Some(pool) = found
+                && (crates == Crates::Course || now.state == "ready")
+            {
+                return pool.take(crates).await;
             }
             tokio::select! {
                 _ = status.changed() => {}
                 _ = pool.changed() => {}
+                _ = extra.changed() => {}
             }
         }
     }

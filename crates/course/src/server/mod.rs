@@ -16,7 +16,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use kindling_kernel::{Pool, PoolState};
+use kindling_kernel::{Crates, Pool, PoolState, Report};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use tokio::sync::{broadcast, mpsc, watch};
@@ -29,8 +30,8 @@ pub struct Shared {
     pub token: String,
     /// How far the kernel is.
     pub status: watch::Sender<Status>,
-    /// Whether something is still being compiled for kernels.
-    pub preparing: watch::Sender<bool>,
+    /// How far the kernels with more crates are, once a page has asked for one.
+    pub extra: watch::Sender<BTreeMap<Crates, Status>>,
     /// The warm kernel, once there is one.
     pub pool: watch::Sender<Option<Arc<Pool>>>,
     /// News for every open page.
@@ -48,7 +49,12 @@ pub struct Status {
     pub state: &'static str,
     /// A sentence for the reader; may be empty.
     pub message: String,
+    /// Numbers of which a page makes its own words, while something is prepared.
+    pub progress: Option<Report>,
 }
+
+/// The state of a kernel that a page has asked for and nobody prepares yet; pages show `preparing`.
+pub const ASKED: &str = "asked";
 
 impl Status {
     /// A status with its explanation.
@@ -56,6 +62,15 @@ impl Status {
         Self {
             state,
             message: message.into(),
+            progress: None,
+        }
+    }
+
+    /// Being prepared, this far.
+    pub fn preparing(report: Report) -> Self {
+        Self {
+            progress: Some(report),
+            ..Self::new("preparing", "")
         }
     }
 
@@ -86,13 +101,36 @@ impl Shared {
             book,
             token: token()?,
             status: watch::Sender::new(Status::new("preparing", "")),
-            preparing: watch::Sender::new(true),
+            extra: watch::Sender::new(BTreeMap::new()),
             pool: watch::Sender::new(None),
             notices: broadcast::Sender::new(16),
             closing: watch::Sender::new(false),
             running: Mutex::new(Some(running)),
         };
         Ok((Arc::new(shared), ended))
+    }
+
+    /// How far the kernel with these crates is: it needs the one of most pages first.
+    pub fn status_for(&self, crates: Crates) -> Status {
+        let status = self.status.borrow().clone();
+        if crates == Crates::Course || !["ready", "warming"].contains(&status.state) {
+            return status;
+        }
+        let extra = self.extra.borrow().get(&crates).cloned();
+        extra.unwrap_or(Status::new("preparing", ""))
+    }
+
+    /// Asks for the kernel with these crates; once more when it could not be prepared.
+    pub fn ask_for(&self, crates: Crates) {
+        self.extra.send_if_modified(|extra| {
+            let known = extra.get(&crates);
+            let asks = crates != Crates::Course
+                && known.is_none_or(|status| status.state == "unavailable");
+            if asks {
+                extra.insert(crates, Status::new(ASKED, ""));
+            }
+            asks
+        });
     }
 
     /// A mark that something runs a kernel; none once the server is closing.
@@ -214,6 +252,31 @@ mod tests {
         ] {
             assert!(!is_local(&headers(host, None)), "{host}");
         }
+    }
+
+    #[test]
+    fn what_few_pages_need_is_asked_for_by_such_a_page() {
+        let (shared, _running) = Shared::new("book".into()).unwrap();
+        shared.ask_for(Crates::Course);
+        assert!(shared.extra.borrow().is_empty());
+        shared.ask_for(Crates::Tables);
+        assert_eq!(shared.extra.borrow()[&Crates::Tables].state, ASKED);
+        // The kernel of most pages comes first.
+        assert_eq!(shared.status_for(Crates::Tables).state, "preparing");
+        shared
+            .status
+            .send_replace(Status::new("unavailable", "no network"));
+        assert_eq!(shared.status_for(Crates::Tables).message, "no network");
+        shared.status.send_replace(Status::new("ready", ""));
+        let failed = |extra: &mut BTreeMap<_, _>| {
+            extra.insert(Crates::Tables, Status::new("unavailable", "no disk"));
+        };
+        shared.extra.send_modify(failed);
+        assert_eq!(shared.status_for(Crates::Tables).message, "no disk");
+        assert_eq!(shared.status_for(Crates::Course).state, "ready");
+        // A page that is opened again tries again.
+        shared.ask_for(Crates::Tables);
+        assert_eq!(shared.status_for(Crates::Tables).state, ASKED);
     }
 
     #[test]
