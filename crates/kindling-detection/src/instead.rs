@@ -76,7 +76,7 @@ pub(crate) fn instead(path: &Path) -> String {
 }
 
 /// A class and four numbers from 0 to 1 in the first line.
-fn is_yolo(path: &Path) -> bool {
+pub(crate) fn is_yolo(path: &Path) -> bool {
     let text = fs::read_to_string(path).unwrap_or_default();
     let words: Vec<&str> = text
         .lines()

@@ -66,7 +66,7 @@ pub(crate) fn error(place: &str, problems: &[Problem]) -> Error {
             true => (problem.place(), problem.what.clone()),
             false => (place.to_owned(), problem.to_string()),
         };
-        let problem = format!("{problem}; mend it, or go on without, {LEAVE_OUT}{advice}");
+        let problem = format!("{problem}{advice}; mend it, or go on without, {LEAVE_OUT}");
         return Error::Format { file, problem };
     }
     let mut lines: Vec<String> = problems.iter().map(Problem::to_string).collect();
@@ -92,7 +92,7 @@ mod tests {
     fn one_problem_is_one_sentence_and_advice_is_given_once() {
         let flat = Problem::new("a.xml", Some(3), "cat: flat");
         let far = || Problem::new("b.xml", None, "cat: far").advising("cut it");
-        let one = error("set", &[flat.clone()]).to_string();
+        let one = error("set", std::slice::from_ref(&flat)).to_string();
         assert!(one.starts_with("set: a.xml:3: cat: flat; mend it, or go on without, with `leave"));
         let own = Problem::new("set", Some(7), "cat: flat");
         assert!(

@@ -17,7 +17,7 @@ use crate::{
     annotations::shown,
     check::{Draft, DraftBox, Rules},
     files::{Files, folders},
-    instead::instead,
+    instead::{instead, is_yolo},
     shelf::{Shelf, is_picture, join},
     text,
 };
@@ -290,6 +290,8 @@ impl VocFolder {
             let ends = |endings: &[&str]| endings.iter().any(|end| name.ends_with(end));
             let advice = if ends(&[".zip", ".7z", ".rar"]) {
                 "; unpack this one first"
+            } else if ends(&[".txt"]) && is_yolo(path) {
+                "; found boxes in YOLO's format: export the set as one of these"
             } else if ends(&[".xml", ".txt"]) {
                 "; name the folder of this file"
             } else {
@@ -678,6 +680,7 @@ mod tests {
         assert!(error(VocFolder::new(folder.path())).contains("expected XML files in Annotations"));
         assert!(error(VocFolder::new(empty.path())).contains("found no files"));
         fs::write(empty.path().join("a.txt"), "1 0.5 0.5 0.2 0.2\n").unwrap();
+        assert!(error(VocFolder::new(empty.path().join("a.txt"))).contains("YOLO"));
         assert!(error(VocFolder::new(empty.path())).contains("YOLO"));
     }
 
