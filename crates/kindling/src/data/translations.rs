@@ -184,7 +184,9 @@ mod tests {
             return None;
         };
         let cache = tempfile::tempdir().unwrap();
-        let store = Store::at(cache.path()).with_mirror(mirror);
+        let store = Store::at(cache.path())
+            .with_mirror(mirror)
+            .without_download();
         Some((cache, store))
     }
 
