@@ -27,7 +27,8 @@ impl Subject {
 pub struct Args {
     /// The data instead of the course's own: for digits a folder with the four IDX files of MNIST, for photographs a
     /// folder with the official binary files of CIFAR-10, or ten classes as train/<class>/<picture> and test/<class>/<picture>,
-    /// or a tar of either, which gzip may have compressed; for a detector a Pascal VOC folder or its tar, or a COCO file that ends in .json; for a translator a file of sentence pairs, a pair a line with a tab between, and for a summariser
+    /// or a tar of either, which gzip may have compressed; for a detector a Pascal VOC folder or its tar, a COCO file that ends
+    /// in .json, or a folder with one of these in each of train, valid and test; for a translator a file of sentence pairs, a pair a line with a tab between, and for a summariser
     /// one of texts and their summaries
     #[arg(long, value_name = "PATH", conflicts_with = "builtin")]
     pub data: Option<PathBuf>,

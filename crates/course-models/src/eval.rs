@@ -29,6 +29,9 @@ pub struct Args {
     #[command(flatten)]
     data: data::Args,
 
+    #[command(flatten)]
+    annotations: detection::AnnotationOptions,
+
     /// Print one line of JSON
     #[arg(long)]
     json: bool,
@@ -43,9 +46,11 @@ pub fn run(args: Args) -> Result<ExitCode> {
     };
     if let Some(recipe) = name.as_deref().and_then(detection::recipe) {
         let file = places::find_weights(recipe.name, args.weights)?;
-        return detection::evaluate(&recipe, &file, &args.data, args.json);
+        let data = (&args.data, &args.annotations);
+        return detection::evaluate(&recipe, &file, data, args.json);
     }
     let (recipe, model, file) = trained(args.model.as_deref(), args.weights)?;
+    args.annotations.refuse(recipe.name)?;
     let data = Data::load(recipe.subject, recipe.validation, &args.data)?;
     let (loss, share) = evaluate(model.as_ref(), &data.test)?;
     if args.json {

@@ -59,6 +59,9 @@ pub struct Args {
     pub data: data::Args,
 
     #[command(flatten)]
+    pub annotations: detection::AnnotationOptions,
+
+    #[command(flatten)]
     pub languages: translation::Languages,
 
     /// The folder for checkpoints, logs and weights; by default .kindling/runs/<MODEL>
@@ -76,6 +79,9 @@ pub struct Args {
 
 /// Runs `cargo course train`.
 pub fn run(args: Args) -> Result<ExitCode> {
+    if detection::recipe(args.model()).is_none() {
+        args.annotations.refuse(args.model())?;
+    }
     if let Some(recipe) = translation::recipe(args.model()) {
         args.check()?;
         return translation::train(recipe, &args, &stop_on_ctrl_c()?);

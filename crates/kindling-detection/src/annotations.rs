@@ -10,7 +10,7 @@ use kindling::{
     Result,
     boxes::Object,
     data::{
-        Random,
+        Random, decode_picture,
         detection::{DetectionSet, Letterbox},
     },
 };
@@ -19,13 +19,16 @@ use rayon::prelude::*;
 
 use crate::{
     Problem,
-    check::{Draft, check},
+    check::{Draft, Rules, check},
     files::Files,
     problem::error,
 };
 
 /// How many pictures are decoded between two looks at the progress.
 const PORTION: usize = 200;
+
+/// Goes into the names of cached files: another number when the same files are to give other pixels.
+const DECODING: u32 = 2;
 
 /// Annotated pictures, and what is wrong with the annotations.
 #[derive(Debug, Clone)]
@@ -35,6 +38,7 @@ pub struct Annotations {
     pictures: Vec<AnnotatedPicture>,
     classes: Vec<String>,
     problems: Vec<Problem>,
+    clipped: usize,
     cache: Option<PathBuf>,
 }
 
@@ -43,7 +47,7 @@ pub struct Annotations {
 pub struct AnnotatedPicture {
     /// Its file.
     pub name: String,
-    /// Its height and width in pixels.
+    /// Its height and width in pixels, as it is shown: upright.
     pub size: (usize, usize),
     /// What is in it, in its own pixels.
     pub objects: Vec<Object>,
@@ -56,16 +60,18 @@ impl Annotations {
         drafts: Vec<Draft>,
         classes: Vec<String>,
         mut problems: Vec<Problem>,
+        (rules, places): (Rules, &str),
     ) -> Self {
-        let (pictures, more) = check(&files, drafts, &classes);
-        problems.extend(more);
+        let checked = check(&files, drafts, &classes, rules, places);
+        problems.extend(checked.problems);
         problems.sort_by(|one, other| (&one.file, one.line).cmp(&(&other.file, other.line)));
         Self {
             place,
             files,
-            pictures,
+            pictures: checked.pictures,
             classes,
             problems,
+            clipped: checked.clipped,
             cache: None,
         }
     }
@@ -88,6 +94,12 @@ impl Annotations {
         &self.problems
     }
 
+    /// How many boxes reached outside their pictures and were cut at the edge, as was asked for.
+    #[must_use]
+    pub fn clipped(&self) -> usize {
+        self.clipped
+    }
+
     /// Goes on without the boxes and pictures that are wrong.
     #[must_use]
     pub fn leave_out_problems(self) -> Self {
@@ -99,7 +111,7 @@ impl Annotations {
 
     /// Deals the pictures out at random into one part for each of `shares`, which are in proportion to the whole; the same seed deals the same way.
     ///
-    /// What is wrong stays with the first part.
+    /// What is wrong, and the count of boxes that were cut, stays with the first part.
     #[must_use]
     pub fn split(&self, shares: &[f64], seed: u64) -> Vec<Self> {
         let mut order: Vec<usize> = (0..self.pictures.len()).collect();
@@ -112,14 +124,14 @@ impl Annotations {
             let mut chosen = order[start..end].to_vec();
             chosen.sort_unstable();
             let pictures = chosen.iter().map(|&place| self.pictures[place].clone());
-            let problems = if parts.is_empty() {
-                self.problems.clone()
-            } else {
-                Vec::new()
+            let (problems, clipped) = match parts.is_empty() {
+                true => (self.problems.clone(), self.clipped),
+                false => (Vec::new(), 0),
             };
             parts.push(Self {
                 pictures: pictures.collect(),
                 problems,
+                clipped,
                 ..self.clone()
             });
             start = end;
@@ -172,7 +184,7 @@ impl Annotations {
 
     fn fingerprint(&self, height: usize, width: usize) -> u64 {
         let mut hasher = DefaultHasher::new();
-        (height, width, &self.classes).hash(&mut hasher);
+        (DECODING, height, width, &self.classes).hash(&mut hasher);
         for picture in &self.pictures {
             self.files.fingerprint(&picture.name, &mut hasher);
             for object in &picture.objects {
@@ -232,11 +244,11 @@ impl Annotations {
         let bytes = self.files.read(&picture.name);
         let bytes = bytes.map_err(|error| error.to_string());
         let decoded = bytes.and_then(|bytes| {
-            let decoded = image::load_from_memory(&bytes);
+            let decoded = decode_picture(&bytes);
             decoded.map_err(|error| format!("the picture cannot be decoded: {error}"))
         });
         Ok(match decoded {
-            Ok(decoded) => Ok((letterbox.place(&decoded.to_rgb8())?, letterbox)),
+            Ok(decoded) => Ok((letterbox.place(&decoded)?, letterbox)),
             Err(what) => Err(what),
         })
     }

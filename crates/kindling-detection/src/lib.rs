@@ -10,7 +10,12 @@ mod check;
 mod coco;
 mod entries;
 mod files;
+mod instead;
+mod loose;
 mod problem;
+mod shelf;
+mod text;
+mod upright;
 mod voc;
 
 pub use annotations::{AnnotatedPicture, Annotations};

@@ -2,29 +2,34 @@
 
 use std::{
     collections::BTreeSet,
-    fs::File,
     io::Read,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use flate2::read::MultiGzDecoder;
-use kindling::{Error, Result, boxes::Role};
+use kindling::{Error, Result, boxes::Role, data::open_tar};
 use roxmltree::{Document, Node};
 
 use crate::{
     Annotations, Problem,
     annotations::shown,
-    check::{Draft, DraftBox},
-    files::{Files, folder_with},
+    check::{Draft, DraftBox, Rules},
+    files::{Files, folders},
+    instead::{instead, is_yolo},
+    shelf::{Shelf, is_picture, join},
+    text,
 };
 
 /// What a VOC folder holds.
 const FOLDERS: [&str; 3] = ["Annotations", "ImageSets", "JPEGImages"];
 
+/// What others call these folders.
+const OTHERS: [&str; 3] = ["annotations", "images", "Images"];
+
 /// A folder with `Annotations`, `JPEGImages` and perhaps `ImageSets/Main`, or a tar of it.
 ///
-/// A box's `xmin`, `ymin`, `xmax` and `ymax` are taken as its edges. Objects marked `difficult` may be found or not.
+/// The folders may also be called `annotations` and `images`, and the XML files may lie beside their pictures, as LabelImg puts them. Hidden
+/// files are none. A box's `xmin`, `ymin`, `xmax` and `ymax` are taken as its edges. Objects marked `difficult` may be found or not.
 ///
 /// ```no_run
 /// use kindling_detection::VocFolder;
@@ -38,6 +43,8 @@ pub struct VocFolder {
     path: PathBuf,
     part: Option<String>,
     classes: Option<Vec<String>>,
+    images: Option<PathBuf>,
+    rules: Rules,
 }
 
 /// An object before it is known which number its class has.
@@ -54,10 +61,14 @@ impl VocFolder {
             path: path.into(),
             part: None,
             classes: None,
+            images: None,
+            rules: Rules::default(),
         }
     }
 
-    /// The pictures that `ImageSets/Main/<part>.txt` lists, such as `train`; otherwise all.
+    /// The pictures that `ImageSets/Main/<part>.txt` lists, one a line, such as `train`; otherwise all.
+    ///
+    /// The second column of a list for one class, such as ` 1` or ` -1`, is read over unless it is part of a name.
     #[must_use]
     pub fn part(self, part: impl Into<String>) -> Self {
         Self {
@@ -75,25 +86,51 @@ impl VocFolder {
         }
     }
 
+    /// The folder of the pictures, when they are not beside the annotations; not for a tar.
+    #[must_use]
+    pub fn images(self, folder: impl Into<PathBuf>) -> Self {
+        Self {
+            images: Some(folder.into()),
+            ..self
+        }
+    }
+
+    /// Cuts boxes that reach outside their picture at its edge, and counts them in [`Annotations::clipped`]; otherwise each is a problem.
+    #[must_use]
+    pub fn clip_boxes(self) -> Self {
+        Self {
+            rules: Rules { clip_boxes: true },
+            ..self
+        }
+    }
+
     /// Reads all annotations; what is wrong with single ones is found in [`Annotations::problems`].
     pub fn read(&self) -> Result<Annotations> {
-        let files = Arc::new(open(&self.path)?);
+        let files = Arc::new(self.open()?);
         self.read_from(files)
     }
 
     pub(crate) fn read_from(&self, files: Arc<Files>) -> Result<Annotations> {
-        let names = self.names(&files)?;
+        let folder = annotations(&files);
+        let mut shelf = Shelf::new(&files, self.pictures(&files)?);
         let mut problems = Vec::new();
         let mut drafts: Vec<(Draft, Vec<Named>)> = Vec::new();
-        for name in &names {
-            let file = format!("Annotations/{name}.xml");
-            let text = files
-                .read(&file)
-                .map(|bytes| String::from_utf8(bytes.into()));
-            match text {
-                Ok(Ok(text)) => drafts.extend(parse(&files, name, &file, &text, &mut problems)),
-                Ok(Err(error)) => problems.push(Problem::new(&file, None, error.to_string())),
-                Err(error) => problems.push(Problem::new(&file, None, error.to_string())),
+        for name in &self.names(&files, &mut shelf)? {
+            let stated = join(folder, &format!("{name}.xml"));
+            let Some(file) = shelf.find(&stated, &[]) else {
+                problems.push(Problem::new(&stated, None, self.missing()));
+                continue;
+            };
+            let bytes = match files.read(&file) {
+                Ok(bytes) => bytes,
+                Err(error) => {
+                    problems.push(Problem::new(&file, None, error.to_string()));
+                    continue;
+                }
+            };
+            match text::xml(&bytes) {
+                Ok(text) => drafts.extend(parse(&mut shelf, name, &file, &text, &mut problems)),
+                Err(wrong) => problems.push(Problem::new(&file, wrong.line, wrong.what)),
             }
         }
         let named = drafts.iter().flat_map(|(_, objects)| objects);
@@ -120,12 +157,14 @@ impl VocFolder {
             draft
         });
         let drafts = drafts.collect();
+        let looked_in = shelf.places();
         Ok(Annotations::new(
             shown(&self.path),
-            files,
+            Arc::clone(&files),
             drafts,
             classes,
             problems,
+            (self.rules, &looked_in),
         ))
     }
 
@@ -134,7 +173,7 @@ impl VocFolder {
         &self,
         names: [&str; COUNT],
     ) -> Result<Option<[Annotations; COUNT]>> {
-        let files = Arc::new(open(&self.path)?);
+        let files = Arc::new(self.open()?);
         if !names.iter().all(|name| files.has(&list(name))) {
             return Ok(None);
         }
@@ -150,37 +189,124 @@ impl VocFolder {
         Ok(parts.try_into().ok())
     }
 
-    /// The names of the pictures, without their ends.
-    fn names(&self, files: &Files) -> Result<Vec<String>> {
-        let wrong = |problem: String| Error::Format {
+    /// What is said of an annotation that is not there.
+    fn missing(&self) -> String {
+        let part = self.part.as_deref().unwrap_or_default();
+        format!("there is no such file, though {} lists it", list(part))
+    }
+
+    /// The names of the annotations, without their ends.
+    fn names(&self, files: &Files, shelf: &mut Shelf) -> Result<Vec<String>> {
+        let folder = annotations(files);
+        let Some(part) = &self.part else {
+            let all = files.names(folder);
+            let all = all.map_err(|error| self.wrong(format!("{folder}: {error}")))?;
+            let stems = all.iter().filter_map(|name| without_end(name, "xml"));
+            let stems: Vec<String> = stems.map(str::to_owned).collect();
+            return match stems.is_empty() {
+                true => Err(self.wrong(match files {
+                    Files::Folder(_) => {
+                        let found = instead(&self.path);
+                        format!("expected XML files in {folder}; {found}")
+                    }
+                    Files::Packed(_) => "expected XML files in Annotations, found none".to_owned(),
+                })),
+                false => Ok(stems),
+            };
+        };
+        let list = list(part);
+        let bytes = files.read(&list);
+        let bytes = bytes.map_err(|error| self.wrong(format!("{list}: {error}")))?;
+        let text = text::text(&bytes).map_err(|wrong| {
+            let line = wrong
+                .line
+                .map(|line| format!(":{line}"))
+                .unwrap_or_default();
+            self.wrong(format!("{list}{line}: {}", wrong.what))
+        })?;
+        let lines = text.split(['\n', '\r']).map(str::trim);
+        let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
+        if lines.is_empty() {
+            let expected = "expected the name of a picture in each line, found no names";
+            return Err(self.wrong(format!("{list}: {expected}")));
+        }
+        let of_a_class = lines.iter().all(|line| without_column(line) != *line);
+        let mut has = |name: &str| {
+            shelf
+                .find(&join(folder, &format!("{name}.xml")), &[])
+                .is_some()
+        };
+        let names = lines.iter().map(|line| {
+            let first = without_column(line);
+            let mut candidates = [*line, first, stem(line), stem(first)].into_iter();
+            let found = candidates.find(|name| has(name));
+            found
+                .unwrap_or(if of_a_class { first } else { *line })
+                .to_owned()
+        });
+        Ok(names.collect())
+    }
+
+    /// Where the pictures may be, the likeliest folder first.
+    fn pictures(&self, files: &Files) -> Result<Vec<String>> {
+        let Some(folder) = &self.images else {
+            let beside = [annotations(files), ""];
+            let folders = ["JPEGImages", "images", "Images"].into_iter().chain(beside);
+            return Ok(folders.map(str::to_owned).collect());
+        };
+        let argument = |problem: &str| {
+            let folder = shown(folder);
+            Err(Error::Argument(format!("images: {folder}: {problem}")))
+        };
+        if let Files::Packed(_) = files {
+            return argument("a tar holds its own pictures; unpack it first to use others");
+        }
+        if !folder.is_dir() {
+            return argument("there is no such folder");
+        }
+        // Seen from the folder of the annotations, only a whole path leads there.
+        match std::path::absolute(folder) {
+            Ok(folder) => Ok(vec![shown(&folder)]),
+            Err(error) => argument(&error.to_string()),
+        }
+    }
+
+    fn open(&self) -> Result<Files> {
+        let path = self.path.as_path();
+        if path.is_dir() {
+            return root(path).map(Files::Folder).ok_or_else(|| {
+                let found = instead(path);
+                self.wrong(format!(
+                    "expected a folder Annotations with XML files in Pascal VOC's format, or such files beside their pictures; {found}"
+                ))
+            });
+        }
+        let name = path.to_string_lossy().to_lowercase();
+        if ![".tar", ".tar.gz", ".tgz"]
+            .iter()
+            .any(|end| name.ends_with(end))
+        {
+            let expected = "expected a folder or a tar of Pascal VOC (.tar, .tar.gz, .tgz), or a COCO file (.json)";
+            let ends = |endings: &[&str]| endings.iter().any(|end| name.ends_with(end));
+            let advice = if ends(&[".zip", ".7z", ".rar"]) {
+                "; unpack this one first"
+            } else if ends(&[".txt"]) && is_yolo(path) {
+                "; found boxes in YOLO's format: export the set as one of these"
+            } else if ends(&[".xml", ".txt"]) {
+                "; name the folder of this file"
+            } else {
+                ""
+            };
+            return Err(self.wrong(format!("{expected}{advice}")));
+        }
+        let reader = open_tar(path)?;
+        unpack(reader).map_err(|error| self.wrong(format!("damaged: {error}")))
+    }
+
+    fn wrong(&self, problem: String) -> Error {
+        Error::Format {
             file: shown(&self.path),
             problem,
-        };
-        let names: Vec<String> = match &self.part {
-            Some(part) => {
-                let list = list(part);
-                let bytes = files
-                    .read(&list)
-                    .map_err(|error| wrong(format!("{list}: {error}")))?;
-                // Lists for one class have a second column.
-                let text = String::from_utf8_lossy(&bytes);
-                let first = text
-                    .lines()
-                    .filter_map(|line| line.split_whitespace().next());
-                first.map(str::to_owned).collect()
-            }
-            None => {
-                let all = files.names("Annotations");
-                let all = all.map_err(|error| wrong(format!("Annotations: {error}")))?;
-                let stems = all.iter().filter_map(|name| name.strip_suffix(".xml"));
-                stems.map(str::to_owned).collect()
-            }
-        };
-        match names.is_empty() {
-            true => Err(wrong(
-                "expected XML files in Annotations, found none".to_owned(),
-            )),
-            false => Ok(names),
         }
     }
 }
@@ -190,42 +316,77 @@ fn list(part: &str) -> String {
     format!("ImageSets/Main/{part}.txt")
 }
 
-fn open(path: &Path) -> Result<Files> {
-    let wrong = |problem: &str| Error::Format {
-        file: shown(path),
-        problem: problem.to_owned(),
-    };
-    if path.is_dir() {
-        let folder = folder_with(path, "Annotations");
-        let missing = || wrong("expected a folder Annotations in it, found none");
-        return folder.map(Files::Folder).ok_or_else(missing);
+/// A line of a list for one class without its second column, which says whether the class is in the picture.
+fn without_column(line: &str) -> &str {
+    match line.rsplit_once(char::is_whitespace) {
+        Some((name, "1" | "-1" | "0")) => name.trim_end(),
+        _ => line,
     }
-    let name = path.to_string_lossy();
-    let packed = name.ends_with(".tar.gz") || name.ends_with(".tgz");
-    if !packed && !name.ends_with(".tar") {
-        return Err(wrong(
-            "expected a folder, or a file that ends in .tar, .tar.gz or .tgz",
-        ));
+}
+
+/// The name in a path of an annotation or of a picture, as other lists write it.
+fn stem(line: &str) -> &str {
+    let name = line.rsplit(['/', '\\']).next().unwrap_or(line);
+    match name.rsplit_once('.') {
+        Some((stem, _)) if is_picture(name) => stem,
+        _ => without_end(name, "xml").unwrap_or(name),
     }
-    let file = File::open(path).map_err(|source| Error::File {
-        path: shown(path),
-        source,
-    })?;
-    let reader: Box<dyn Read> = match packed {
-        true => Box::new(MultiGzDecoder::new(file)),
-        false => Box::new(file),
+}
+
+/// A name without this ending, however it is written; nothing when it has another one.
+fn without_end<'a>(name: &'a str, end: &str) -> Option<&'a str> {
+    let (stem, found) = name.rsplit_once('.')?;
+    found.eq_ignore_ascii_case(end).then_some(stem)
+}
+
+/// The folder of the XML files: the outermost one when they lie beside their pictures.
+fn annotations(files: &Files) -> &'static str {
+    let mut names = ["Annotations", "annotations"].into_iter();
+    names.find(|name| files.has_folder(name)).unwrap_or("")
+}
+
+/// The folder in which `Annotations` is, or XML files; other folders may lie around it.
+fn root(path: &Path) -> Option<PathBuf> {
+    let has_xml = |folder: &Path| {
+        let names = Files::Folder(folder.to_owned()).names("");
+        let mut names = names.unwrap_or_default().into_iter();
+        names.any(|name| without_end(&name, "xml").is_some())
     };
-    unpack(reader).map_err(|error| wrong(&format!("damaged: {error}")))
+    let all = folders(path);
+    let official = all
+        .iter()
+        .find(|folder| folder.join("Annotations").is_dir());
+    let usual = || {
+        all.iter()
+            .find(|folder| has_xml(&folder.join("annotations")))
+    };
+    if let Some(found) = official.or_else(usual) {
+        return Some(found.clone());
+    }
+    if !has_xml(path) {
+        return None;
+    }
+    // Somebody named `Annotations` itself.
+    let name = path.file_name().unwrap_or_default();
+    match path.parent() {
+        Some(outer) if name.eq_ignore_ascii_case("annotations") => {
+            Some(match outer == Path::new("") {
+                true => PathBuf::from("."),
+                false => outer.to_owned(),
+            })
+        }
+        _ => Some(path.to_owned()),
+    }
 }
 
 /// The files of a VOC folder in a tar.
 pub(crate) fn unpack(reader: impl Read) -> std::io::Result<Files> {
-    Files::unpack(reader, &FOLDERS)
+    Files::unpack(reader, &FOLDERS, &OTHERS)
 }
 
 /// One annotation; nothing when its file is broken.
 fn parse(
-    files: &Files,
+    shelf: &mut Shelf,
     name: &str,
     file: &str,
     text: &str,
@@ -240,6 +401,12 @@ fn parse(
         }
     };
     let root = document.root_element();
+    if !root.has_tag_name("annotation") {
+        let found = root.tag_name().name();
+        let what = format!("expected Pascal VOC's <annotation>, found <{found}>");
+        problems.push(Problem::new(file, None, what));
+        return None;
+    }
     let line = |node: Node| Some(document.text_pos_at(node.range().start).row);
     let mut objects = Vec::new();
     for object in children(root, "object") {
@@ -252,8 +419,12 @@ fn parse(
         let size = children(root, "size").next()?;
         number(size, name).ok().map(|side| side as usize)
     };
+    // Named as its annotation, or as that says.
+    let stated = text_of(root, "filename").filter(|stated| !stated.is_empty());
+    let picture = shelf.picture(name);
+    let picture = picture.or_else(|| shelf.picture(stated?));
     let draft = Draft {
-        name: picture(files, name, text_of(root, "filename")),
+        picture: picture.ok_or_else(|| stated.unwrap_or(name).to_owned()),
         file: file.to_owned(),
         line: None,
         // Some tools write 0 where they do not know.
@@ -265,16 +436,6 @@ fn parse(
     Some((draft, objects))
 }
 
-/// The file of a picture: named as its annotation, or as that says.
-fn picture(files: &Files, name: &str, stated: Option<&str>) -> String {
-    let ends = ["jpg", "jpeg", "png", "JPG"];
-    let own = ends.iter().map(|end| format!("JPEGImages/{name}.{end}"));
-    let stated = stated.map(|stated| format!("JPEGImages/{stated}"));
-    let mut candidates = own.chain(stated);
-    let found = candidates.find(|candidate| files.has(candidate));
-    found.unwrap_or_else(|| format!("JPEGImages/{name}.jpg"))
-}
-
 fn named(object: Node, line: Option<u32>) -> std::result::Result<Named, String> {
     let class = text_of(object, "name").ok_or("expected an object with a <name>, found none")?;
     let bounds = children(object, "bndbox").next();
@@ -283,7 +444,7 @@ fn named(object: Node, line: Option<u32>) -> std::result::Result<Named, String> 
     for (corner, name) in corners.iter_mut().zip(["xmin", "ymin", "xmax", "ymax"]) {
         *corner = number(bounds, name).map_err(|problem| format!("{class}: {problem}"))?;
     }
-    let difficult = text_of(object, "difficult") == Some("1");
+    let difficult = matches!(text_of(object, "difficult"), Some("1" | "true" | "True"));
     Ok(Named {
         class: class.to_owned(),
         found: DraftBox {
@@ -449,13 +610,13 @@ mod tests {
         let annotations = voc.read().unwrap();
         let message = annotations.decode(20, 20).unwrap_err().to_string();
         for expected in [
-            "found 8 problem(s)",
+            "found 8 problems",
             "Annotations/a.xml:5: cat: expected a box with an area, found (4, 2, 4, 9)",
             "Annotations/b.xml:3: expected one of the classes cat, ant, found \"cow\"",
             "Annotations/c.xml:3: cat: expected a box inside the picture's 40 × 20 pixels, found (4, 2, 90, 9)",
             "Annotations/d.xml:3: cat: expected a number in <ymin>, found \"x\"",
             "Annotations/e.xml:2: broken XML",
-            "Annotations/f.xml: the picture JPEGImages/f.jpg cannot be read",
+            "Annotations/f.xml: there is no picture \"f\"; looked in",
             "Annotations/g.xml: expected a picture of 41 × 20 pixels",
             "Annotations/h.xml: the picture JPEGImages/h.png cannot be read",
         ] {
@@ -509,6 +670,353 @@ mod tests {
         let part = VocFolder::new(folder.path()).part("test");
         assert!(error(part).contains("ImageSets/Main/test.txt"));
         fs::remove_file(folder.path().join("Annotations/a.xml")).unwrap();
-        assert!(error(VocFolder::new(folder.path())).contains("found none"));
+        assert!(error(VocFolder::new(folder.path())).contains("expected XML files in Annotations"));
+        assert!(error(VocFolder::new(empty.path())).contains("found no files"));
+        fs::write(empty.path().join("a.txt"), "1 0.5 0.5 0.2 0.2\n").unwrap();
+        assert!(error(VocFolder::new(empty.path().join("a.txt"))).contains("YOLO"));
+        assert!(error(VocFolder::new(empty.path())).contains("YOLO"));
+    }
+
+    fn names(annotations: &Annotations) -> Vec<&str> {
+        let pictures = annotations.pictures().iter();
+        pictures.map(|picture| picture.name.as_str()).collect()
+    }
+
+    fn write(folder: &tempfile::TempDir, file: &str, bytes: impl AsRef<[u8]>) {
+        let path = folder.path().join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+
+    #[test]
+    fn names_in_lists_may_have_spaces_and_a_second_column() {
+        let all = ["photo 1", "photo", "photo -1 b", "000012", "猫 0"];
+        let folder = folder(&all.map(|name| (name, good())));
+        let list = "ImageSets/Main/train.txt";
+        let voc = VocFolder::new(folder.path()).part("train");
+        for (text, expected) in [
+            ("photo 1\nphoto\n", vec!["photo 1", "photo"]),
+            (
+                "photo 1  1\nphoto -1\n000012  0\n",
+                vec!["photo 1", "photo", "000012"],
+            ),
+            (
+                "\u{FEFF}photo -1 b\r\n\r\n猫 0\r\n",
+                vec!["photo -1 b", "猫 0"],
+            ),
+            ("000012\rphoto\r", vec!["000012", "photo"]),
+            (
+                "JPEGImages/000012.jpg\nphoto.xml -1",
+                vec!["000012", "photo"],
+            ),
+        ] {
+            write(&folder, list, text);
+            let found = voc.read().unwrap();
+            let expected: Vec<String> = expected
+                .iter()
+                .map(|name| format!("JPEGImages/{name}.png"))
+                .collect();
+            assert_eq!(names(&found), expected, "{text:?}");
+            assert!(found.problems().is_empty(), "{:?}", found.problems());
+        }
+        let wide: Vec<u8> = "\u{FEFF}猫 0\nphoto 1"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        write(&folder, list, wide);
+        assert_eq!(names(&voc.read().unwrap()).len(), 2);
+        write(&folder, list, "dog 1\nphoto\n");
+        let error = voc.read().unwrap().decode(8, 8).unwrap_err().to_string();
+        let expected = "Annotations/dog 1.xml: there is no such file, though ImageSets/Main/train.txt lists it";
+        assert!(error.contains(expected), "{error}");
+        write(&folder, list, "dog  1\nphoto -1\n");
+        assert!(voc.read().unwrap().problems()[0].file.ends_with("/dog.xml"));
+        write(&folder, list, " \n");
+        let error = voc.read().unwrap_err().to_string();
+        assert!(
+            error.contains("train.txt: expected the name of a picture in each line"),
+            "{error}"
+        );
+        write(&folder, list, b"\xCF\xB8\xB0\xFB\n");
+        let error = voc.read().unwrap_err().to_string();
+        assert!(
+            error.contains("train.txt:1: expected text in UTF-8"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn xml_may_be_marked_wide_or_in_the_encoding_that_it_names() {
+        let folder = folder(&[("a", good()), ("b", good()), ("c", good())]);
+        let chinese = good().replace("cat", "细胞");
+        write(
+            &folder,
+            "Annotations/a.xml",
+            format!("\u{FEFF}{chinese}").replace('\n', "\r\n"),
+        );
+        let head = "<?xml version=\"1.0\" encoding=\"UTF-16\"?>";
+        let wide = format!("\u{FEFF}{head}{chinese}");
+        let wide: Vec<u8> = wide.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        write(&folder, "Annotations/b.xml", wide);
+        let text = format!("<?xml version=\"1.0\" encoding=\"gb2312\"?>\n{chinese}");
+        let (bytes, _, _) = encoding_rs::GBK.encode(&text);
+        write(&folder, "Annotations/c.xml", &bytes);
+        let found = VocFolder::new(folder.path()).read().unwrap();
+        assert!(found.problems().is_empty(), "{:?}", found.problems());
+        assert_eq!(found.classes(), ["ant", "细胞"]);
+        let (bytes, _, _) = encoding_rs::GBK.encode(&chinese);
+        write(&folder, "Annotations/c.xml", &bytes);
+        let found = VocFolder::new(folder.path()).read().unwrap();
+        let problem = found.problems()[0].to_string();
+        assert!(
+            problem.starts_with("Annotations/c.xml:3: expected text in UTF-8"),
+            "{problem}"
+        );
+    }
+
+    #[test]
+    fn hidden_files_are_none() {
+        let folder = folder(&[("a", good())]);
+        for file in [
+            "Annotations/._a.xml",
+            "Annotations/.DS_Store",
+            "JPEGImages/._a.png",
+        ] {
+            write(&folder, file, b"\0\x05\x16\x07\xFF");
+        }
+        write(&folder, ".trash/Annotations/x.xml", "");
+        write(&folder, ".ipynb_checkpoints/Annotations/x.xml", "");
+        let found = VocFolder::new(folder.path()).read().unwrap();
+        assert_eq!(names(&found), ["JPEGImages/a.png"]);
+        assert!(found.problems().is_empty());
+        let tar = tempfile::tempdir().unwrap();
+        let path = tar.path().join("set.TAR");
+        let mut builder = tar::Builder::new(fs::File::create(&path).unwrap());
+        builder.append_dir_all("./set", folder.path()).unwrap();
+        builder.finish().unwrap();
+        let found = VocFolder::new(&path).read().unwrap();
+        assert_eq!(names(&found), ["JPEGImages/a.png"]);
+        assert!(found.problems().is_empty());
+        let images = VocFolder::new(&path).images(folder.path());
+        assert!(
+            images
+                .read()
+                .unwrap_err()
+                .to_string()
+                .contains("unpack it first")
+        );
+    }
+
+    #[test]
+    fn endings_may_be_in_capitals_or_missing() {
+        let folder = folder(&[("a", good()), ("b", good()), ("c", good()), ("d", good())]);
+        let rename = |from: &str, to: &str| {
+            fs::rename(folder.path().join(from), folder.path().join(to)).unwrap();
+        };
+        rename("JPEGImages/a.png", "JPEGImages/a.PNG");
+        rename("JPEGImages/b.png", "JPEGImages/b.JPEG");
+        rename("JPEGImages/c.png", "JPEGImages/other.png");
+        rename("JPEGImages/d.png", "JPEGImages/more.Png");
+        rename("Annotations/b.xml", "Annotations/b.XML");
+        let named =
+            |name: &str| good().replace("<size>", &format!("<filename>{name}</filename><size>"));
+        write(&folder, "Annotations/c.xml", named("other"));
+        write(&folder, "Annotations/d.xml", named(r"C:\Users\me\More.png"));
+        let found = VocFolder::new(folder.path()).read().unwrap();
+        assert!(found.problems().is_empty(), "{:?}", found.problems());
+        let mut names = names(&found);
+        names.sort_unstable();
+        let expected = ["a.PNG", "b.JPEG", "more.Png", "other.png"];
+        assert_eq!(names, expected.map(|name| format!("JPEGImages/{name}")));
+    }
+
+    /// As LabelImg writes it, beside the picture, with a path of another machine.
+    #[test]
+    fn xml_lies_beside_the_pictures_or_in_folders_of_other_names() {
+        let text = good().replace(
+            "<size>",
+            r"<folder>pics</folder><filename>a.png</filename><path>C:\pics\a.png</path><size>",
+        );
+        for (annotation, picture, open) in [
+            ("a.xml", "a.png", ""),
+            ("annotations/a.xml", "images/a.png", ""),
+            ("Annotations/a.xml", "a.png", ""),
+            ("Annotations/a.xml", "JPEGImages/a.png", "Annotations"),
+            ("deep/set/annotations/a.xml", "deep/set/images/a.png", ""),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            write(&folder, annotation, &text);
+            write(&folder, picture, "");
+            RgbImage::new(40, 20)
+                .save(folder.path().join(picture))
+                .unwrap();
+            let found = VocFolder::new(folder.path().join(open)).read().unwrap();
+            assert_eq!(
+                found.pictures().len(),
+                1,
+                "{annotation}: {:?}",
+                found.problems()
+            );
+            assert!(found.decode(8, 8).is_ok());
+        }
+    }
+
+    #[test]
+    fn pictures_may_be_in_a_folder_of_their_own() {
+        let (folder, other) = (
+            folder(&[("a", good()), ("b", good())]),
+            tempfile::tempdir().unwrap(),
+        );
+        for name in ["a.png", "b.png"] {
+            let from = folder.path().join("JPEGImages").join(name);
+            fs::rename(from, other.path().join(name)).unwrap();
+        }
+        let voc = VocFolder::new(folder.path());
+        let error = voc.read().unwrap().decode(8, 8).unwrap_err().to_string();
+        for expected in [
+            "none of its 2 pictures is there, such as \"a\"; looked in ",
+            "JPEGImages",
+            "`images` (at the command line `--images`)",
+        ] {
+            assert!(error.contains(expected), "{error}");
+        }
+        assert_eq!(error.lines().count(), 1, "{error}");
+        assert!(
+            voc.clone()
+                .images(other.path())
+                .read()
+                .unwrap()
+                .decode(8, 8)
+                .is_ok()
+        );
+        let error = voc.images("nowhere").read().unwrap_err().to_string();
+        assert_eq!(error, "images: nowhere: there is no such folder");
+    }
+
+    #[test]
+    fn boxes_outside_are_cut_at_the_edge_on_request() {
+        let boxes = [
+            ("cat", ["-5", "2", "43", "10"], "0"),
+            ("cat", ["1", "2", "40.9", "20"], "0"),
+            ("cat", ["50", "2", "60", "10"], "0"),
+        ];
+        let folder = folder(&[("a", annotation(&boxes))]);
+        let voc = VocFolder::new(folder.path());
+        let found = voc.read().unwrap();
+        assert_eq!((found.problems().len(), found.clipped()), (2, 0));
+        let error = found.decode(20, 40).unwrap_err().to_string();
+        assert_eq!(
+            error
+                .matches("`clip_boxes` (at the command line `--clip-boxes`)")
+                .count(),
+            1
+        );
+        let found = voc.clip_boxes().read().unwrap();
+        assert_eq!((found.problems().len(), found.clipped()), (1, 1));
+        assert!(found.problems()[0].what.contains("an area inside"));
+        let objects = &found.pictures()[0].objects;
+        assert_eq!(objects[0].corners, [0.0, 2.0, 40.0, 10.0]);
+        assert_eq!(objects.len(), 2);
+        let parts = found.split(&[0.5, 0.5], 0);
+        assert_eq!(parts.iter().map(Annotations::clipped).sum::<usize>(), 1);
+    }
+
+    #[test]
+    fn a_size_may_be_that_of_the_turned_or_of_the_stored_picture() {
+        let folder = folder(&[("a", good()), ("b", good()), ("c", good())]);
+        let bytes = crate::upright::tests::jpeg(&RgbImage::new(40, 20), 6);
+        for name in ["a", "b", "c"] {
+            fs::remove_file(folder.path().join(format!("JPEGImages/{name}.png"))).unwrap();
+            write(&folder, &format!("JPEGImages/{name}.jpg"), &bytes);
+        }
+        let size = |width: u32, height: u32| {
+            let boxes = annotation(&[("cat", ["2", "4", "10", "16"], "0")]);
+            let stated = format!("<width>{width}</width><height>{height}</height>");
+            boxes.replace("<width>40</width><height>20</height>", &stated)
+        };
+        write(&folder, "Annotations/a.xml", size(20, 40));
+        write(&folder, "Annotations/b.xml", size(40, 20));
+        write(&folder, "Annotations/c.xml", size(40, 40));
+        let found = VocFolder::new(folder.path()).read().unwrap();
+        assert_eq!(found.problems().len(), 1);
+        let problem = found.problems()[0].to_string();
+        assert!(
+            problem.contains("40 × 40 pixels, as is written here, found 20 × 40"),
+            "{problem}"
+        );
+        let [upright, stored] = found.pictures() else {
+            panic!("{found:?}");
+        };
+        assert_eq!((upright.size, stored.size), ((40, 20), (40, 20)));
+        assert_eq!(upright.objects[0].corners, [2.0, 4.0, 10.0, 16.0]);
+        assert_eq!(stored.objects[0].corners, [4.0, 2.0, 16.0, 10.0]);
+        assert_eq!(found.leave_out_problems().decode(40, 20).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn xml_that_is_no_annotation_or_an_attack_is_named() {
+        let laughs = "<!DOCTYPE a [<!ENTITY a \"ha\"><!ENTITY b \"&a;&a;&a;\">]><annotation>&b;</annotation>";
+        let folder = folder(&[
+            ("a", laughs.to_owned()),
+            ("b", "<annotations><image/></annotations>".to_owned()),
+            ("c", format!("<annotation>{}", "<a>".repeat(200_000))),
+            ("d", String::new()),
+            (
+                "e",
+                good().replace("<annotation>", "<annotation xmlns=\"urn:voc\">"),
+            ),
+            ("f", good().replace("10.5", "1e400")),
+            ("g", good().replace("10.5", "NaN")),
+        ]);
+        let found = VocFolder::new(folder.path()).read().unwrap();
+        let problems: Vec<String> = found.problems().iter().map(ToString::to_string).collect();
+        for (problem, expected) in problems.iter().zip([
+            "Annotations/a.xml:1: broken XML: XML with DTD",
+            "Annotations/b.xml: expected Pascal VOC's <annotation>, found <annotations>",
+            "Annotations/c.xml:1: broken XML",
+            "Annotations/d.xml:1: broken XML",
+            "Annotations/f.xml:3: cat: expected finite numbers",
+            "Annotations/g.xml:3: cat: expected finite numbers",
+        ]) {
+            assert!(
+                problem.starts_with(expected),
+                "{expected}\nnot in\n{problem}"
+            );
+        }
+        assert_eq!(problems.len(), 6);
+        assert_eq!(found.pictures()[0].objects.len(), 2); // e
+    }
+
+    #[test]
+    fn pictures_lie_on_white_and_those_that_are_cut_are_named() {
+        let folder = folder(&[("a", good()), ("b", good()), ("c", good())]);
+        let place = |name: &str| folder.path().join(format!("JPEGImages/{name}.png"));
+        image::RgbaImage::new(40, 20).save(place("a")).unwrap();
+        let jpeg = crate::upright::tests::jpeg(&RgbImage::new(40, 20), 1);
+        fs::write(place("b"), &jpeg[..jpeg.len() - 20]).unwrap();
+        fs::write(place("c"), b"\0\0\0\x18ftypheic").unwrap();
+        let voc = VocFolder::new(folder.path());
+        let problem = voc.read().unwrap().problems()[0].to_string();
+        assert!(
+            problem.contains("found a HEIC picture; save it as JPEG or PNG first"),
+            "{problem}"
+        );
+        let found = voc.read().unwrap().leave_out_problems();
+        let problem = found.decode(20, 40).unwrap_err().to_string();
+        assert!(
+            problem.contains("JPEGImages/b.png: ") && problem.contains("ends in the middle"),
+            "{problem}"
+        );
+        let list = folder.path().join("ImageSets/Main/train.txt");
+        fs::write(list, "a\n").unwrap();
+        let set = voc.part("train").read().unwrap().decode(20, 40).unwrap();
+        let pixels = set.images(0..1).unwrap().flatten_all().unwrap();
+        assert!(
+            pixels
+                .to_vec1::<f32>()
+                .unwrap()
+                .iter()
+                .all(|level| *level > 0.99)
+        );
     }
 }

@@ -7,14 +7,18 @@ use kindling::{pipeline::DetectionPipeline, train::read_details};
 use serde_json::json;
 
 use super::{
-    data::Parts,
+    data::{AnnotationOptions, Parts},
     judge::{COVERAGE, Judged, counts_in_words, score_in_words},
     recipe::Recipe,
 };
 use crate::data;
 
 /// The detector of this recipe with the weights in this file, and the data that it can be judged by.
-pub fn open(recipe: &Recipe, file: &Path, args: &data::Args) -> Result<(DetectionPipeline, Parts)> {
+pub fn open(
+    recipe: &Recipe,
+    file: &Path,
+    (args, options): (&data::Args, &AnnotationOptions),
+) -> Result<(DetectionPipeline, Parts)> {
     let details = read_details(file)?;
     if let Some(other) = details.get("recipe").filter(|other| *other != recipe.name) {
         bail!(
@@ -25,7 +29,7 @@ pub fn open(recipe: &Recipe, file: &Path, args: &data::Args) -> Result<(Detectio
     }
     let detector = DetectionPipeline::open(file)?;
     let size = detector.network().image();
-    let parts = Parts::load(size, args)?;
+    let parts = Parts::load(size, args, options)?;
     let classes = detector.classes();
     if parts.classes() != classes {
         bail!(
@@ -43,10 +47,15 @@ pub fn open(recipe: &Recipe, file: &Path, args: &data::Args) -> Result<(Detectio
 pub fn evaluate(
     recipe: &Recipe,
     file: &Path,
-    args: &data::Args,
+    (args, options): (&data::Args, &AnnotationOptions),
     as_json: bool,
 ) -> Result<ExitCode> {
-    let (detector, parts) = open(recipe, file, args)?;
+    let (detector, parts) = open(recipe, file, (args, options))?;
+    if args.data.is_some() {
+        for note in &parts.notes {
+            eprintln!("{note}");
+        }
+    }
     let classes = detector.classes();
     let judged = Judged::new(detector.network(), &parts.test)?;
     let score = judged.score(classes.len())?;
@@ -137,7 +146,7 @@ mod tests {
                 builtin: false,
                 limit: None,
             };
-            let parts = Parts::load(recipe.size, &args).unwrap();
+            let parts = Parts::load(recipe.size, &args, &AnnotationOptions::default()).unwrap();
             assert_eq!(parts.name, details["data"]);
             let judged = Judged::new(detector.network(), &parts.test).unwrap();
             let score = judged.score(detector.classes().len()).unwrap();

@@ -9,6 +9,7 @@ mod recipe;
 mod train;
 
 pub use bench::{Args as BenchArgs, run as bench};
+pub use data::AnnotationOptions;
 pub use evaluate::evaluate;
 pub use predict::{Args as PredictArgs, run as predict};
 pub use recipe::{RECIPES, recipe};

@@ -32,7 +32,7 @@ pub fn train(recipe: Recipe, args: &Args, stop: &Arc<AtomicBool>) -> Result<Exit
     let out = args.out.clone();
     let out = out.unwrap_or_else(|| places::runs(recipe.name));
     writable(&out)?;
-    let parts = Parts::load(recipe.size, &args.data)?;
+    let parts = Parts::load(recipe.size, &args.data, &args.annotations)?;
     for note in &parts.notes {
         println!("{note}");
     }

@@ -43,7 +43,8 @@ pub(super) fn unpacked<R: BufRead + 'static>(mut reader: R) -> io::Result<Box<dy
 }
 
 /// A stream of a tar, compressed or not; anything else is an error that says what it is.
-pub(super) fn open_tar(path: &Path) -> Result<impl Read> {
+pub fn open_tar(path: impl AsRef<Path>) -> Result<impl Read> {
+    let path = path.as_ref();
     let mut reader = open(path)?;
     let mut first = Vec::new();
     let read = reader.by_ref().take(BLOCK).read_to_end(&mut first);

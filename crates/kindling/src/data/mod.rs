@@ -33,7 +33,7 @@ pub use analogies::{Analogies, AnalogySection};
 pub use augment::Augment;
 pub use batches::Batches;
 pub use cifar10::Cifar10;
-pub use compressed::read_file;
+pub use compressed::{open_tar, read_file};
 pub use corpus::Corpus;
 pub use emails::{Email, Emails};
 pub use examples::Examples;

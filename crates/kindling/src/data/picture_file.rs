@@ -47,7 +47,9 @@ pub fn decode_picture(bytes: &[u8]) -> std::result::Result<RgbImage, String> {
 
 fn decode_all(bytes: &[u8]) -> std::result::Result<RgbImage, String> {
     let damaged = |error: ImageError| match error {
-        ImageError::Unsupported(error) => format!("a kind of picture that cannot be read: {error}"),
+        ImageError::Unsupported(error) => format!(
+            "expected a kind of picture that can be read, found another ({error}); save it as JPEG or PNG first"
+        ),
         error => format!("damaged: {error}"),
     };
     let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();

@@ -51,6 +51,47 @@ pub(crate) fn verdicts(
     thresholds.iter().map(at).collect()
 }
 
+/// For each threshold the verdicts on `found` as Pascal VOC's development kit gives them (`VOCevaldet.m`).
+///
+/// A box is given to the object that it overlaps most, whether that counts or not, and whether a surer box has found it or not. Any number of boxes
+/// on an object that does not count is neither right nor wrong.
+pub(crate) fn pascal_verdicts(
+    found: &[Detection],
+    objects: &[Object],
+    thresholds: &[f64],
+) -> Vec<Vec<Verdict>> {
+    let nearest: Vec<Option<(usize, f64)>> = found
+        .iter()
+        .map(|found| {
+            let overlaps = objects.iter().map(|object| overlap(found, object));
+            // Of two that it overlaps the same, the first.
+            let best = |best: Option<(usize, f64)>, this: (usize, f64)| match best {
+                Some(best) if best.1 >= this.1 => Some(best),
+                _ => Some(this),
+            };
+            overlaps.enumerate().fold(None, best)
+        })
+        .collect();
+    let at = |&threshold: &f64| {
+        let mut taken = vec![false; objects.len()];
+        let mut verdict = |nearest: &Option<(usize, f64)>| {
+            let Some((chosen, _)) = nearest.filter(|(_, overlap)| *overlap >= threshold) else {
+                return Verdict::Wrong;
+            };
+            match (
+                objects[chosen].role,
+                std::mem::replace(&mut taken[chosen], true),
+            ) {
+                (Role::Ignored | Role::Crowd, _) => Verdict::Neither,
+                (Role::Counted, false) => Verdict::Right,
+                (Role::Counted, true) => Verdict::Wrong,
+            }
+        };
+        nearest.iter().map(&mut verdict).collect()
+    };
+    thresholds.iter().map(at).collect()
+}
+
 /// The object that a box is given to: the last of those that it overlaps most.
 fn choose(overlaps: &[f64], objects: &[&Object], taken: &[bool], threshold: f64) -> Option<usize> {
     let mut best = threshold.min(1.0 - 1e-10);
@@ -142,6 +183,26 @@ mod tests {
         let crowd = [object(0.0, 1e4, Role::Crowd)];
         let small = verdicts(&[found(20.0, 30.0)], &crowd, &[0.95]);
         assert_eq!(small[0], [Verdict::Neither]);
+    }
+
+    #[test]
+    fn pascal_looks_at_the_nearest_object_alone() {
+        use Verdict::{Neither, Right, Wrong};
+
+        let objects = [
+            object(0.0, 10.0, Role::Ignored),
+            object(2.0, 12.0, Role::Counted),
+        ];
+        let boxes = [
+            found(0.0, 10.0),
+            found(0.0, 11.0),
+            found(3.0, 12.0),
+            found(2.0, 12.0),
+        ];
+        let verdicts = pascal_verdicts(&boxes, &objects, &[0.5, 0.95]);
+        assert_eq!(verdicts[0], [Neither, Neither, Right, Wrong]);
+        assert_eq!(verdicts[1], [Neither, Wrong, Wrong, Right]);
+        assert_eq!(pascal_verdicts(&boxes[..1], &[], &[0.5])[0], [Wrong]);
     }
 
     #[test]

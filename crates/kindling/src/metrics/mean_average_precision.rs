@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::box_matching::{Verdict, verdicts};
+use super::box_matching::{Verdict, pascal_verdicts, verdicts};
 use crate::{
     Error, Result,
     boxes::{Detection, Object, Role},
@@ -22,7 +22,7 @@ const THRESHOLDS: usize = 10;
 ///
 /// A found box is right when it overlaps an object of its class, that no surer box has found, by a threshold. Going through all boxes of
 /// a class, surest first, gives a precision for each recall; their mean at 101 recalls is the average precision. Per class and picture the 100
-/// surest boxes count.
+/// surest boxes count. All numbers are those of the Python package `pycocotools`; [`pascal`](Self::pascal) counts as Pascal VOC does.
 ///
 /// ```
 /// use kindling::{boxes::{Detection, Object}, metrics::MeanAveragePrecision};
@@ -36,8 +36,16 @@ const THRESHOLDS: usize = 10;
 /// ```
 #[derive(Debug, Clone)]
 pub struct MeanAveragePrecision {
+    rule: Rule,
     pictures: usize,
     classes: Vec<Collected>,
+}
+
+/// Whose score it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rule {
+    Coco,
+    Pascal,
 }
 
 /// What is known of a class.
@@ -54,7 +62,10 @@ struct Collected {
 pub struct DetectionScore {
     /// The mean over thresholds 0.5 to 0.95 and classes: the score of COCO.
     pub mean: f64,
-    /// At the threshold 0.5, the mean over classes: the score of Pascal VOC.
+    /// At the threshold 0.5, the mean over classes: COCO's `AP50`.
+    ///
+    /// Pascal VOC's score has the same threshold and other rules; [`MeanAveragePrecision::pascal`] follows them. Most often the two are less than
+    /// a point apart; where an object is difficult, a second box on it is wrong here and does not count there.
     pub at_50: f64,
     /// At the threshold 0.75, the mean over classes.
     pub at_75: f64,
@@ -73,6 +84,8 @@ pub struct ClassPrecision {
     pub recalls: Vec<f64>,
     /// For each threshold the precisions at the recalls 0, 0.01, …, 1.
     pub precisions: Vec<Vec<f64>>,
+    /// For each threshold the average precision.
+    averages: Vec<f64>,
 }
 
 impl MeanAveragePrecision {
@@ -80,8 +93,36 @@ impl MeanAveragePrecision {
     #[must_use]
     pub fn new(classes: usize) -> Self {
         Self {
+            rule: Rule::Coco,
             pictures: 0,
             classes: vec![Collected::default(); classes],
+        }
+    }
+
+    /// Nothing collected yet; counts as the development kit of Pascal VOC does from 2010 on (Everingham et al., 2010).
+    ///
+    /// A found box is given to the object of its class that it overlaps most. When that is difficult, the box does not count, however many there
+    /// are on it; when a surer box has found it, the box is wrong. The average precision is the area under the curve, and all boxes
+    /// count. Edges are numbers as everywhere here: the kit adds a pixel to each side, which matters for the smallest boxes.
+    ///
+    /// ```
+    /// use kindling::{boxes::{Detection, Object, Role}, metrics::MeanAveragePrecision};
+    /// let at = |x: f32| [x, 0.0, x + 10.0, 10.0];
+    /// let difficult = Object { role: Role::Ignored, ..Object::new(at(50.0), 0) };
+    /// let found = [(at(50.0), 0.9), (at(51.0), 0.8), (at(0.0), 0.7)]; // two boxes on the difficult object
+    /// let found = found.map(|(corners, score)| Detection { corners, class: 0, score });
+    /// let (mut coco, mut pascal) = (MeanAveragePrecision::new(1), MeanAveragePrecision::pascal(1));
+    /// for metric in [&mut coco, &mut pascal] {
+    ///     metric.add(&found, &[Object::new(at(0.0), 0), difficult])?;
+    /// }
+    /// assert_eq!((coco.score()?.at_50, pascal.score()?.at_50), (0.5, 1.0));
+    /// # Ok::<(), kindling::Error>(())
+    /// ```
+    #[must_use]
+    pub fn pascal(classes: usize) -> Self {
+        Self {
+            rule: Rule::Pascal,
+            ..Self::new(classes)
         }
     }
 
@@ -96,7 +137,9 @@ impl MeanAveragePrecision {
                 .copied()
                 .collect();
             found.sort_by(|one, other| other.score.total_cmp(&one.score));
-            found.truncate(MOST);
+            if self.rule == Rule::Coco {
+                found.truncate(MOST);
+            }
             let objects: Vec<Object> = objects
                 .iter()
                 .filter(|object| object.class == class)
@@ -104,7 +147,10 @@ impl MeanAveragePrecision {
                 .collect();
             let counted = objects.iter().filter(|object| object.role == Role::Counted);
             collected.objects += counted.count();
-            let verdicts = verdicts(&found, &objects, &thresholds);
+            let verdicts = match self.rule {
+                Rule::Coco => verdicts(&found, &objects, &thresholds),
+                Rule::Pascal => pascal_verdicts(&found, &objects, &thresholds),
+            };
             let of_box = |(number, found): (usize, &Detection)| {
                 let at = |threshold: usize| verdicts[threshold][number];
                 (found.score, std::array::from_fn(at))
@@ -144,7 +190,7 @@ impl MeanAveragePrecision {
         let classes: Vec<Option<ClassPrecision>> = self
             .classes
             .iter()
-            .map(|class| (class.objects > 0).then(|| class.precision()))
+            .map(|class| (class.objects > 0).then(|| class.precision(self.rule)))
             .collect();
         let known: Vec<&ClassPrecision> = classes.iter().flatten().collect();
         if known.is_empty() {
@@ -160,7 +206,7 @@ impl MeanAveragePrecision {
         Ok(DetectionScore {
             mean: over_classes(&|class| class.mean),
             at_50: over_classes(&|class| class.at_50),
-            at_75: over_classes(&|class| average(&class.precisions[5])),
+            at_75: over_classes(&|class| class.averages[5]),
             classes,
         })
     }
@@ -177,26 +223,40 @@ fn average(numbers: &[f64]) -> f64 {
 }
 
 impl Collected {
-    fn precision(&self) -> ClassPrecision {
+    fn precision(&self, rule: Rule) -> ClassPrecision {
         let mut order: Vec<usize> = (0..self.found.len()).collect();
         order.sort_by(|&one, &other| self.found[other].0.total_cmp(&self.found[one].0));
         let curve = |threshold: usize| {
             let verdicts = order.iter().map(|&number| self.found[number].1[threshold]);
             curve(verdicts, self.objects)
         };
-        let (recalls, precisions): (Vec<f64>, Vec<Vec<f64>>) = (0..THRESHOLDS).map(curve).unzip();
-        let averages: Vec<f64> = precisions.iter().map(|curve| average(curve)).collect();
+        let curves: Vec<Curve> = (0..THRESHOLDS).map(curve).collect();
+        let of_curve = |curve: &Curve| match rule {
+            Rule::Coco => average(&curve.precisions),
+            Rule::Pascal => curve.area,
+        };
+        let averages: Vec<f64> = curves.iter().map(of_curve).collect();
         ClassPrecision {
             mean: average(&averages),
             at_50: averages[0],
-            recalls,
-            precisions,
+            averages,
+            recalls: curves.iter().map(|curve| curve.recall).collect(),
+            precisions: curves.into_iter().map(|curve| curve.precisions).collect(),
         }
     }
 }
 
-/// The largest recall, and for each of the 101 recalls the largest precision that it or a higher one has.
-fn curve(verdicts: impl Iterator<Item = Verdict>, objects: usize) -> (f64, Vec<f64>) {
+/// Precision against recall, where each recall has the largest precision that it or a higher one has.
+struct Curve {
+    /// The largest recall.
+    recall: f64,
+    /// At the 101 recalls.
+    precisions: Vec<f64>,
+    /// Under the curve through all points.
+    area: f64,
+}
+
+fn curve(verdicts: impl Iterator<Item = Verdict>, objects: usize) -> Curve {
     let (mut right, mut wrong) = (0_usize, 0_usize);
     let mut points: Vec<(f64, f64)> = Vec::new(); // recall and precision after each box that counts
     for verdict in verdicts {
@@ -216,8 +276,16 @@ fn curve(verdicts: impl Iterator<Item = Verdict>, objects: usize) -> (f64, Vec<f
         let place = points.partition_point(|(found, _)| *found < recall);
         points.get(place).map_or(0.0, |(_, precision)| *precision)
     };
-    let highest = points.last().map_or(0.0, |(recall, _)| *recall);
-    (highest, (0..RECALLS).map(read).collect())
+    let (mut area, mut reached) = (0.0, 0.0);
+    for (recall, precision) in &points {
+        area += (recall - reached) * precision;
+        reached = *recall;
+    }
+    Curve {
+        recall: reached,
+        precisions: (0..RECALLS).map(read).collect(),
+        area,
+    }
 }
 
 impl DetectionScore {
@@ -337,6 +405,49 @@ mod tests {
             .map(|(_, objects)| (Vec::new(), objects))
             .collect();
         assert_eq!(score(&nothing).at_50, 0.0);
+    }
+
+    #[test]
+    fn pascal_takes_the_area_and_any_number_of_boxes() {
+        let pictures = pictures(4);
+        let coco = score(&pictures);
+        let mut pascal = MeanAveragePrecision::pascal(3);
+        for (found, objects) in &pictures {
+            pascal.add(found, objects).unwrap();
+        }
+        let difference = pascal.score().unwrap().at_50 - coco.at_50;
+        assert!(difference.abs() < 0.05, "{difference}");
+
+        let square = |x: f32| [x, 0.0, x + 10.0, 10.0];
+        let objects = [Object::new(square(0.0), 0), Object::new(square(50.0), 0)];
+        let found = |corners, score| Detection {
+            corners,
+            class: 0,
+            score,
+        };
+        let mut metric = MeanAveragePrecision::pascal(1);
+        let boxes = [(square(0.0), 0.9), (square(90.0), 0.8), (square(50.0), 0.7)];
+        metric
+            .add(
+                &boxes.map(|(corners, score)| found(corners, score)),
+                &objects,
+            )
+            .unwrap();
+        let score = metric.score().unwrap();
+        let expected = 0.5 + 0.5 * 2.0 / 3.0;
+        assert!((score.at_50 - expected).abs() < 1e-12, "{score:?}");
+        assert!((score.at_75 - expected).abs() < 1e-12, "{score:?}");
+        // The right box is the 151st.
+        let mut boxes = vec![found(square(90.0), 0.8); 150];
+        boxes.push(found(square(0.0), 0.7));
+        for (mut metric, expected) in [
+            (MeanAveragePrecision::pascal(1), 1.0 / 151.0),
+            (MeanAveragePrecision::new(1), 0.0),
+        ] {
+            metric.add(&boxes, &objects[..1]).unwrap();
+            let score = metric.score().unwrap();
+            assert!((score.at_50 - expected).abs() < 1e-12, "{score:?}");
+        }
     }
 
     #[test]

@@ -31,7 +31,7 @@ use self::{
     work::Work,
 };
 use super::{
-    data::Parts,
+    data::{AnnotationOptions, Parts},
     evaluate::open,
     recipe::{RECIPES, Recipe},
 };
@@ -87,7 +87,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     }
     let (mut models, mut pictures) = (Vec::new(), String::new());
     for recipe in RECIPES {
-        let parts = Parts::load(recipe.size, &args.data())?;
+        let parts = Parts::load(recipe.size, &args.data(), &AnnotationOptions::default())?;
         let title = recipe.name.trim_start_matches("detect-");
         let sides = Sides {
             quality: args.quality.then(|| args.quality(recipe)).transpose()?,
@@ -139,7 +139,7 @@ impl Args {
     fn quality(&self, recipe: &Recipe) -> Result<Measured> {
         let folder = tempfile::tempdir().context("no folder for the pictures")?;
         let file = places::find_weights(recipe.name, None)?;
-        let (detector, parts) = open(recipe, &file, &self.data())?;
+        let (detector, parts) = open(recipe, &file, (&self.data(), &AnnotationOptions::default()))?;
         let work = Work::new(recipe, detector.classes().len(), 0);
         let loader = DetectionLoader::new(&parts.test, recipe.batch_size, 0)?;
         work.write(loader.batches(1, 0)?, folder.path())?;
