@@ -147,8 +147,12 @@ fn digits(args: &Args) -> Result<Found> {
     if let Some(folder) = &args.data {
         let name = folder.display().to_string();
         if !folder.is_dir() {
+            let found = match folder.exists() {
+                true => "a file",
+                false => "no such folder",
+            };
             bail!(
-                "--data {name}: expected a folder with the four IDX files of MNIST, found no such folder"
+                "--data {name}: expected a folder with the four IDX files of MNIST, found {found}"
             );
         }
         let mnist = Mnist::open(folder).context("--data")?;
