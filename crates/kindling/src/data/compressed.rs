@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use flate2::bufread::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 
 use super::signature;
 use crate::{Error, Result, tensor_file::failed};
@@ -37,9 +37,35 @@ fn open(path: &Path) -> Result<Box<dyn Read>> {
 /// Decompresses what begins as a gzip file does, all of its members, and leaves anything else as it is.
 pub(super) fn unpacked<R: BufRead + 'static>(mut reader: R) -> io::Result<Box<dyn Read>> {
     Ok(match reader.fill_buf()?.starts_with(&GZIP) {
-        true => Box::new(MultiGzDecoder::new(reader)),
+        true => Box::new(Members(Some(GzDecoder::new(reader)))),
         false => Box::new(reader),
     })
+}
+
+/// The members of a gzip file one after the other, up to its end or to the zeros that a tape or a disk put behind it.
+struct Members<R>(Option<GzDecoder<R>>);
+
+impl<R: BufRead> Read for Members<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(mut member) = self.0.take() {
+            let count = member.read(buffer)?;
+            if count > 0 || buffer.is_empty() {
+                self.0 = Some(member);
+                return Ok(count);
+            }
+            let mut rest = member.into_inner();
+            loop {
+                let bytes = rest.fill_buf()?;
+                match bytes.iter().take_while(|&&byte| byte == 0).count() {
+                    _ if bytes.is_empty() => return Ok(0),
+                    0 => break,
+                    zeros => rest.consume(zeros),
+                }
+            }
+            self.0 = Some(GzDecoder::new(rest));
+        }
+        Ok(0)
+    }
 }
 
 /// A stream of a tar, compressed or not; anything else is an error that says what it is.
@@ -51,12 +77,19 @@ pub fn open_tar(path: impl AsRef<Path>) -> Result<impl Read> {
     read.map_err(|error| damaged(path, &error))?;
     match signature::known(&first) {
         None | Some("a tar") => Ok(io::Cursor::new(first).chain(reader)),
-        Some(found) => Err(Error::Format {
-            file: path.display().to_string(),
-            problem: format!(
-                "expected a folder, or a tar, which gzip may have compressed, found {found}"
-            ),
-        }),
+        Some(found) => {
+            let packed = ["archive", "xz file", "bzip2 file", "zstd file"];
+            let advice = match packed.iter().any(|kind| found.ends_with(kind)) {
+                true => "; unpack it first",
+                false => "",
+            };
+            Err(Error::Format {
+                file: path.display().to_string(),
+                problem: format!(
+                    "expected a folder, or a tar, which gzip may have compressed, found {found}{advice}"
+                ),
+            })
+        }
     }
 }
 
@@ -147,6 +180,7 @@ mod tests {
             ("a.gz", &b"plain"[..], &b"plain"[..]),
             ("a", &members, b"one two"),
             ("a.gz", &members, b"one two"),
+            ("a.gz", &[&members[..], &[0; 20_000]].concat(), b"one two"),
             ("a.gz", b"", b""),
             ("a.gz", b"\x1f", b"\x1f"),
         ] {
@@ -155,9 +189,14 @@ mod tests {
             assert_eq!(read_file(&path).unwrap(), expected, "{name}");
         }
         let path = folder.path().join("cut.gz");
-        fs::write(&path, &members[..members.len() - 3]).unwrap();
-        let error = read_file(&path).unwrap_err().to_string();
-        assert!(error.contains("cut.gz: damaged: "), "{error}");
+        for bytes in [
+            &members[..members.len() - 3],
+            &[&members[..], b"words"].concat(),
+        ] {
+            fs::write(&path, bytes).unwrap();
+            let error = read_file(&path).unwrap_err().to_string();
+            assert!(error.contains("cut.gz: damaged: "), "{error}");
+        }
     }
 
     #[test]
@@ -168,8 +207,8 @@ mod tests {
         for (bytes, expected) in [
             (&page[..], "found an HTML page"),
             (&gzip(page), "found an HTML page"),
-            (b"PK\x03\x04", "found a zip archive"),
-            (b"\xfd7zXZ\0", "found an xz file"),
+            (b"PK\x03\x04", "found a zip archive; unpack it first"),
+            (b"\xfd7zXZ\0", "found an xz file; unpack it first"),
             (b"", "found an empty file"),
         ] {
             fs::write(&path, bytes).unwrap();

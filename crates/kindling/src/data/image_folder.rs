@@ -206,9 +206,7 @@ impl ImageFolder {
         }
         if files.is_empty() {
             let found = others.iter().find(|name| !name.ends_with('/'));
-            let found = found.map_or(String::new(), |name| {
-                format!(" among others such as {name}")
-            });
+            let found = found.map_or(String::new(), |name| format!(" among files such as {name}"));
             return Err(self.wrong(format!("{layout}, found no {FORMATS}{found}")));
         }
         self.tell_others(&others, &folders)?;
