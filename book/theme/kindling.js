@@ -16,20 +16,6 @@
             missing: 'The search index is not here: run cargo course book first.', more: 'More results',
         };
 
-    // Titles of buttons that mdBook's script makes.
-    const titles = {
-        'Copy to clipboard': '复制', 'Show hidden lines': '显示隐藏的行', 'Hide lines': '隐藏这些行',
-    };
-    // mdBook tells the state of the toggle by its English title, so the Chinese one goes to the spoken label only.
-    if (chinese) {
-        document.querySelectorAll('pre .buttons button').forEach(button => {
-            const title = titles[button.title];
-            if (title) {
-                button.setAttribute('aria-label', title);
-            }
-        });
-    }
-
     document.querySelectorAll('.language-link').forEach(link => {
         link.addEventListener('click', () => {
             link.hash = window.location.hash;

@@ -1,9 +1,10 @@
-// Run buttons. They appear only where `cargo course up` serves the page: it writes a token into each page.
+// Run buttons. They appear only where `cargo course up` serves the page: it puts a mark into each. What lets a page run code is
+// a cookie, which the browser got from the address that `up` printed.
 (() => {
     'use strict';
-    const token = document.querySelector('meta[name="kindling-server"]')?.content;
+    const served = document.querySelector('meta[name="kindling-server"]');
     const cells = [...document.querySelectorAll('.cell[data-cell]')];
-    if (!token || cells.length === 0) {
+    if (!served || cells.length === 0) {
         return;
     }
 
@@ -12,19 +13,41 @@
             run: 'Run', stop: 'Stop', restart: 'Restart', all: 'Run all',
             preparing: 'The kernel is being prepared: once, for a few minutes. A cell that you run waits for it.',
             warming: 'The kernel is starting.', ready: 'The kernel is ready.', unavailable: 'No kernel: ',
-            gone: 'The course has ended. Start it again with `cargo course up`, then reload the page.',
+            gone: 'The course has ended. Start it again with `cargo course up`, and open the address that it prints.',
             waiting: 'waiting for the kernel …', running: 'running …', queued: 'waits for its turn',
             stopped: 'stopped', lost: 'the kernel was lost: ', took: 'ran in', failed: 'ended with an error after',
             restarted: 'A fresh kernel: all variables are gone.', changed: 'The page has changed.', reload: 'Reload',
+            fresh: ': all variables are gone', leftOut: (count, what) => `… ${count} ${what} left out …`,
+            lines: ['line', 'lines'], characters: ['character', 'characters'], stderr: 'Standard error',
+            wait: 'Another `cargo course` prepares it.',
+            part: (part, parts) => `Part ${part} of ${parts}: `,
+            steps: { none: '', fetching: 'fetching ', compiling: 'compiling ' },
+            doing: {
+                search: 'the search of the book', kernel: 'the notebook kernel', cell: 'a first cell, as a trial',
+                crates: (extra) => extra ?? 'Candle and the course’s crate',
+            },
+            count: (done, total) => `, ${done} of ${total}`,
+            left: (minutes) => (minutes > 1 ? `, about ${minutes} minutes left` : ', less than a minute left'), end: '.',
         },
         zh: {
             run: '运行', stop: '停止', restart: '重启', all: '全部运行',
             preparing: '正在准备内核，只需一次，要几分钟。现在运行的单元格会等它就绪。',
             warming: '内核正在启动。', ready: '内核已就绪。', unavailable: '没有内核：',
-            gone: '课程服务已结束。请重新运行 `cargo course up`，再刷新本页。',
+            gone: '课程服务已结束。请重新运行 `cargo course up`，再打开它显示的地址。',
             waiting: '等待内核……', running: '运行中……', queued: '排队中',
-            stopped: '已停止', lost: '内核已丢失：', took: '用时', failed: '出错，用时',
+            stopped: '已停止', lost: '内核意外终止：', took: '用时', failed: '出错，用时',
             restarted: '已换成新的内核，所有变量都已清除。', changed: '页面已更新。', reload: '刷新',
+            fresh: '，所有变量都已清除', leftOut: (count, what) => `……省略 ${count} ${what}……`,
+            lines: ['行', '行'], characters: ['个字符', '个字符'], stderr: '标准错误输出',
+            wait: '另一个 `cargo course` 正在准备。',
+            part: (part, parts) => `第 ${part} 步（共 ${parts} 步）：`,
+            steps: { none: '', fetching: '下载', compiling: '编译' },
+            doing: {
+                search: '本书的搜索', kernel: '笔记本内核', cell: '试运行第一个单元格',
+                crates: (extra) => (extra ? ` ${extra}` : ' Candle 和课程的 crate'),
+            },
+            count: (done, total) => `，${done}/${total}`,
+            left: (minutes) => (minutes > 1 ? `，大约还需 ${minutes} 分钟` : '，不到一分钟'), end: '。',
         },
     }[document.documentElement.lang.startsWith('zh') ? 'zh' : 'en'];
 
@@ -45,8 +68,11 @@
     const bar = element('div', 'run-bar');
     const status = element('span', 'run-status');
     status.setAttribute('role', 'status');
+    // Not read aloud: it moves all the time.
+    const progress = element('span', 'run-progress');
     bar.append(
         status,
+        progress,
         button(words.all, () => runUpTo(cells.filter(isMain).at(-1), true)),
         button(words.stop, () => send({ type: 'interrupt' })),
         button(words.restart, restart),
@@ -64,6 +90,18 @@
         row.append(start, note);
         outputs.before(row);
         views.set(cell.dataset.cell, { cell, note, outputs, done: false, queued: false, fresh: false });
+    }
+
+    // The numbers of a preparation, in words.
+    function partOf({ doing, extra, part, parts, step, done, total, seconds_left: seconds }) {
+        if (doing === 'wait') {
+            return words.wait;
+        }
+        const what = words.doing[doing];
+        const name = typeof what === 'function' ? what(extra) : what;
+        const count = total > 0 ? words.count(done, total) : '';
+        const left = seconds === undefined ? '' : words.left(Math.ceil(seconds / 60));
+        return words.part(part, parts) + words.steps[step] + name + count + left + words.end;
     }
 
     function isMain(cell) {
@@ -124,18 +162,53 @@
         return box;
     }
 
+    // Appends what was printed. Lines that are complete stay as they are; only the last one may still change.
+    function print(view, name, text) {
+        if (view.text?.name !== name) {
+            const box = element('pre', name === 'stderr' ? 'output output-warning' : 'output');
+            if (name === 'stderr') {
+                box.setAttribute('aria-label', words.stderr);
+            }
+            const last = document.createTextNode('');
+            box.append(last);
+            view.outputs.append(box);
+            view.text = { name, box, last, raw: '', newline: '' };
+        }
+        const part = view.text;
+        const lines = (part.raw + text).split('\n');
+        part.raw = lines.pop();
+        if (lines.length > 0) {
+            part.last.before(part.newline + lines.map(shown).join('\n'));
+            // It is shown when something follows it.
+            part.newline = '\n';
+        }
+        // Of what a carriage return overwrites nothing is kept.
+        part.raw = part.raw.slice(Math.max(0, part.raw.lastIndexOf('\r', part.raw.length - 2)));
+        const rest = shown(part.raw);
+        part.last.data = rest === '' ? '' : part.newline + rest;
+    }
+
+    // A carriage return starts the line again: a progress line shows its last state, and nothing once it is erased.
+    function shown(line) {
+        const erased = line.startsWith('\r') && line.endsWith('\r');
+        return erased ? '' : line.replace(/\r+$/, '').split('\r').at(-1).trimEnd();
+    }
+
+    // How much is not shown; told again and again while it grows.
+    function leaveOut(view, { lines, characters }) {
+        const [count, what] = lines > 0 ? [lines, words.lines] : [characters, words.characters];
+        const text = words.leftOut(count.toLocaleString('en'), what[count === 1 ? 0 : 1]);
+        const last = view.outputs.lastElementChild;
+        if (last?.classList.contains('output-left-out')) {
+            last.textContent = text;
+        } else {
+            view.outputs.append(element('p', 'output-left-out', text));
+        }
+    }
+
     function show(view, output) {
         if (output.output_type === 'stream') {
-            const text = [].concat(output.text).join('');
-            if (!view.text || view.text.dataset.name !== output.name) {
-                view.text = element('pre', output.name === 'stderr' ? 'output output-warning' : 'output');
-                view.text.dataset.name = output.name;
-                view.text.raw = '';
-                view.outputs.append(view.text);
-            }
-            view.text.raw += text;
-            // A carriage return starts the line again: a progress line shows its last state.
-            view.text.textContent = view.text.raw.split('\n').map((line) => line.split('\r').at(-1)).join('\n').trimEnd();
+            print(view, output.name, [].concat(output.text).join(''));
             return;
         }
         view.text = null;
@@ -148,6 +221,11 @@
             return;
         }
         const data = output.data ?? {};
+        const leftOut = data['application/vnd.kindling.left-out+json'];
+        if (leftOut) {
+            leaveOut(view, leftOut);
+            return;
+        }
         const svg = data['image/svg+xml'];
         if (svg) {
             const parsed = new DOMParser().parseFromString([].concat(svg).join(''), 'image/svg+xml').documentElement;
@@ -175,8 +253,12 @@
     }
 
     const on = {
-        status: ({ state, message }) => {
-            status.textContent = words[state] + (state === 'unavailable' ? message : '');
+        status: ({ state, message, progress: numbers }) => {
+            const sentence = words[state] + (state === 'unavailable' ? message : '');
+            if (status.textContent !== sentence) {
+                status.textContent = sentence;
+            }
+            progress.textContent = numbers ? partOf(numbers) : '';
             bar.dataset.state = state;
         },
         waiting: ({ cell }) => { views.get(cell).note.textContent = words.waiting; },
@@ -187,17 +269,17 @@
             view.cell.classList.add('is-running');
         },
         output: ({ cell, output }) => show(views.get(cell), output),
-        finished: ({ cell, result, message, seconds }) => {
+        finished: ({ cell, result, message, seconds, fresh }) => {
             const view = views.get(cell);
             view.queued = false;
             view.done = result === 'ok';
             view.cell.classList.remove('is-running');
             const time = `${seconds.toFixed(1)} s`;
             view.note.textContent = {
-                ok: `${words.took} ${time}`, error: `${words.failed} ${time}`, stopped: words.stopped,
-                lost: words.lost + message,
+                ok: `${words.took} ${time}`, error: `${words.failed} ${time}`,
+                stopped: words.stopped + (fresh ? words.fresh : ''), lost: words.lost + message,
             }[result] ?? result;
-            if (result === 'lost') {
+            if (fresh) {
                 views.forEach((other) => { other.done = false; });
             }
         },
@@ -217,7 +299,7 @@
     let waiting = [];
     function connect() {
         const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
-        const ask = new URLSearchParams({ token, crates: cells[0].dataset.crates ?? '' });
+        const ask = new URLSearchParams({ crates: cells[0].dataset.crates ?? '' });
         socket = new WebSocket(`${scheme}://${location.host}/api/kernel?${ask}`);
         socket.addEventListener('open', () => {
             waiting.forEach((message) => socket.send(message));
@@ -230,6 +312,7 @@
         socket.addEventListener('close', () => {
             bar.dataset.state = 'unavailable';
             status.textContent = words.gone;
+            progress.textContent = '';
         });
     }
     function send(message) {

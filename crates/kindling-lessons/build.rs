@@ -17,6 +17,9 @@ const ALLOWED: [&str; 7] = [
     "clippy::items_after_statements",
 ];
 
+/// The variable that names the pages to write, with commas between: rustdoc compiles all that there are, whatever it is asked to run.
+const ONLY: &str = "KINDLING_LESSONS";
+
 fn main() {
     if let Err(error) = generate() {
         println!("cargo::error={}", error.to_string().replace('\n', " "));
@@ -33,11 +36,16 @@ fn generate() -> Result<(), Box<dyn std::error::Error>> {
         "cargo::rerun-if-changed={}",
         root.join("book/src").display()
     );
+    println!("cargo::rerun-if-env-changed={ONLY}");
+    let only = env::var(ONLY).unwrap_or_default();
     let out = PathBuf::from(env::var("OUT_DIR")?);
     let book = Book::open(root).map_err(|error: PageError| error.to_string())?;
     let mut modules = String::new();
     let mut programs = String::new();
     for page in book.lessons().filter(|page| page.cells().next().is_some()) {
+        if !is_wanted(page, &only) {
+            continue;
+        }
         if !has_crates(page) {
             println!(
                 "cargo::warning={} is left out: it needs the feature `tables`",
@@ -68,6 +76,12 @@ fn generate() -> Result<(), Box<dyn std::error::Error>> {
     fs::write(out.join("pages.rs"), modules)?;
     fs::write(out.join("programs.rs"), programs)?;
     Ok(())
+}
+
+/// Whether the list of pages, such as `algorithms/boxes,practice/summaries`, names the page; an empty list names all.
+fn is_wanted(page: &Page, only: &str) -> bool {
+    let name = page.path.with_extension("");
+    only.is_empty() || only.split(',').any(|wanted| Path::new(wanted) == name)
 }
 
 /// Whether the crate that the page asks for is compiled here.

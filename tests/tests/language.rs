@@ -1,11 +1,11 @@
 //! The commands that use pretrained language models: what they print, and what wrong input is told.
 
 use anyhow::{Context, Result};
-use kindling_tests::{course, course_language, course_models, refusal, root, skip, text, written};
+use kindling_tests::{course, course_language, course_models, refusal, root, text, written};
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 const TEXT: &str = "The river rose during the night. By morning the river stood in the cellars. The cellars were dry by noon.";
@@ -27,14 +27,6 @@ fn language<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Result<C
 fn t5() -> String {
     let folder = root().join("crates/kindling-pretrained/fixtures/t5-relu");
     folder.display().to_string()
-}
-
-fn minilm() -> Result<Option<PathBuf>> {
-    let folder = std::env::var_os("KINDLING_MINILM").map(PathBuf::from);
-    if folder.is_none() {
-        skip("set KINDLING_MINILM to the folder of all-MiniLM-L6-v2")?;
-    }
-    Ok(folder)
 }
 
 /// What it prints, given this text on standard input.
@@ -248,8 +240,7 @@ fn the_summariser_that_ships_writes_a_subject() -> Result<()> {
 
 #[test]
 fn the_summariser_that_ships_is_ahead_of_lead_on_real_e_mails() -> Result<()> {
-    if std::env::var_os("KINDLING_MIRROR").is_none() {
-        eprintln!("skipped: set KINDLING_MIRROR to a folder that holds aeslc/");
+    if kindling_skip::mirror("aeslc/").is_none() {
         return Ok(());
     }
     let shipped = shipped_summarizer();
@@ -317,7 +308,7 @@ fn training_a_summariser_tells_wrong_input_in_one_line() -> Result<()> {
 
 #[test]
 fn sentences_become_vectors_and_find_their_neighbours() -> Result<()> {
-    let Some(folder) = minilm()? else {
+    let Some(folder) = kindling_skip::minilm() else {
         return Ok(());
     };
     let lines = "The river rose.\n\n  Nobody slept.\nThe water came up.\n";
@@ -429,7 +420,7 @@ fn wrong_input_is_told_in_one_line() -> Result<()> {
         let message = refusal(&mut language(*arguments)?)?;
         assert!(message.contains(expected), "{arguments:?}: {message}");
     }
-    if let Some(folder) = minilm()? {
+    if let Some(folder) = kindling_skip::minilm() {
         let folder = folder.display().to_string();
         let message = refusal(&mut language(["summarize", &good, "--engine", &folder])?)?;
         assert!(
@@ -495,7 +486,7 @@ fn a_reader_that_goes_away_is_no_failure() -> Result<()> {
         command.args(["--engine", "lead"]);
     }
     let mut commands = vec![command];
-    if let Some(folder) = minilm()? {
+    if let Some(folder) = kindling_skip::minilm() {
         let mut command = language(["embed", &file])?;
         command.env("KINDLING_MINILM", folder);
         commands.push(command);

@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 use kindling_kernel::{Home, is_prepared};
-use kindling_tests::{course, root, skip};
+use kindling_skip::{Need, skip};
+use kindling_tests::{course, root};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -59,14 +60,17 @@ fn nbclient_runs_every_lesson() -> Result<()> {
 fn run(notebooks: &[PathBuf]) -> Result<()> {
     let home = Home::locate(&root());
     if !is_prepared(&home) {
-        return skip("the kernel is not prepared; run `cargo course kernel prepare`");
+        let reason = "the kernel is not prepared; run `cargo course kernel prepare`";
+        skip(Need::Kernel, reason);
+        return Ok(());
     }
     let installed = Command::new(course()?)
         .args(["jupyter", "--install-only"])
         .current_dir(root())
         .output()?;
     if !installed.status.success() {
-        return skip(String::from_utf8_lossy(&installed.stderr).trim());
+        skip(Need::Python, &String::from_utf8_lossy(&installed.stderr));
+        return Ok(());
     }
     let python = String::from_utf8_lossy(&installed.stdout)
         .lines()

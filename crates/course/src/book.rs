@@ -2,7 +2,9 @@
 
 use anyhow::{Result, bail};
 use kindling_book::{Language, Options};
+use kindling_kernel::Report;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 /// Build the book in both languages, or check it.
 #[derive(Debug, clap::Args)]
@@ -19,6 +21,10 @@ pub struct Args {
     #[arg(long)]
     no_search: bool,
 
+    /// Only index the finished book, and tell how far that is on standard output (`course up` reads it).
+    #[arg(long, hide = true, conflicts_with_all = ["dest", "check", "no_search"])]
+    index: bool,
+
     /// Print the texts that wait for a translation, of one page or of `all`, as a catalogue of their own.
     #[arg(long, value_name = "PAGE", conflicts_with_all = ["dest", "check"])]
     untranslated: Option<PathBuf>,
@@ -31,6 +37,13 @@ pub struct Args {
 /// Runs the command in the repository that the current folder belongs to.
 pub fn run(args: Args) -> Result<()> {
     let root = crate::repository()?;
+    if args.index {
+        let began = Instant::now();
+        return crate::kernel::report(|tell| {
+            crate::search::compile(&root, &mut |count| tell(&Report::of_search(count, began)))?;
+            crate::search::index(&root.join("book/build")).map(drop)
+        });
+    }
     if let Some(page) = &args.untranslated {
         let page = (page != Path::new("all")).then_some(page.as_path());
         print!("{}", kindling_book::untranslated(&root, page)?);
@@ -50,7 +63,7 @@ pub fn run(args: Args) -> Result<()> {
     let options = Options {
         languages: Language::ALL.to_vec(),
         dest: args.dest,
-        search: !args.no_search,
+        search: (!args.no_search).then_some(crate::search::compile_and_index as _),
     };
     let report = kindling_book::build(&root, &options)?;
     println!(

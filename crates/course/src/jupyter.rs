@@ -1,7 +1,7 @@
 //! `course jupyter`: JupyterLab on the course's notebooks, in a Python environment of its own.
 
 use anyhow::{Context, Result, bail};
-use kindling_kernel::{Home, Pool};
+use kindling_kernel::{Crates, Home, Pool, is_prepared_for};
 use kindling_progress::Progress;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -43,11 +43,28 @@ pub fn run(args: Args) -> Result<()> {
         println!("{}", python.display());
         return Ok(());
     }
-    crate::kernel::prepare_kernel(&home, &crate::kernel::needed(&home))?;
+    crate::kernel::prepare_kernel(&home, &[Crates::Course])?;
+    name_kernels(&home)?;
     let runtime = tokio::runtime::Runtime::new()?;
     let result = runtime.block_on(serve(&home, &root, &python, &args));
     runtime.shutdown_timeout(Duration::from_secs(2));
     result
+}
+
+/// Lets JupyterLab know the kernels of all pages, and says which of them are prepared later.
+fn name_kernels(home: &Home) -> Result<()> {
+    let kernels = crate::kernel::needed(home);
+    kindling_kernel::install_specifications(home, &crate::kernel::course()?, &kernels)?;
+    let later = kernels
+        .iter()
+        .filter(|crates| !is_prepared_for(home, **crates));
+    for extra in later.filter_map(|crates| crates.extra()) {
+        println!(
+            "A notebook that uses {extra} prepares its kernel when it is first opened, once, for some minutes; the progress is \
+             shown here. `cargo course kernel prepare --crates {extra}` does it before"
+        );
+    }
+    Ok(())
 }
 
 async fn serve(home: &Home, root: &Path, python: &Path, args: &Args) -> Result<()> {
@@ -78,7 +95,7 @@ impl Lab {
     /// Its settings and its kernels are the course's own: nothing of the learner's own Jupyter is read or changed.
     pub fn start(home: &Home, root: &Path, python: &Path, port: u16, open: bool) -> Result<Self> {
         let own = home.root().join("lab");
-        let mut command = Command::new(python);
+        let mut command = Command::from(python_command(python));
         command
             .args(["-m", "jupyterlab", "--ServerApp.ip=127.0.0.1"])
             .arg(format!("--ServerApp.port={port}"))
@@ -95,8 +112,8 @@ impl Lab {
             .arg("--KernelSpecManager.allowed_kernelspecs=kindling")
             .arg("--KernelSpecManager.allowed_kernelspecs=kindling-detection")
             .arg("--KernelSpecManager.allowed_kernelspecs=kindling-tables")
-            // A kernel that loads for the first time on a slow disk takes longer than Jupyter's minute.
-            .arg("--MappingKernelManager.kernel_info_timeout=180")
+            // A kernel that is prepared when its notebook is first opened takes longer than Jupyter's minute.
+            .arg("--MappingKernelManager.kernel_info_timeout=3600")
             .args([
                 "--LabApp.news_url=None",
                 "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
@@ -178,7 +195,7 @@ pub fn install(home: &Home) -> Result<PathBuf> {
     let system = find_python()?;
     let _ = std::fs::remove_file(&stamp);
     if !python.is_file() {
-        let made = std::process::Command::new(&system)
+        let made = python_command(&system)
             .args(["-m", "venv"])
             .arg(&folder)
             .stdin(Stdio::null())
@@ -196,7 +213,7 @@ pub fn install(home: &Home) -> Result<PathBuf> {
     }
     let progress = Progress::new(0, "Installing JupyterLab", "packages");
     progress.set(PACKAGES.len() as u64);
-    let installed = std::process::Command::new(&python)
+    let installed = python_command(&python)
         .args([
             "-m",
             "pip",
@@ -220,6 +237,32 @@ pub fn install(home: &Home) -> Result<PathBuf> {
     Ok(python)
 }
 
+/// What a learner's own environment may say about where Python's packages are.
+const ELSEWHERE: [&str; 11] = [
+    "PIP_PREFIX",
+    "PIP_ROOT",
+    "PIP_TARGET",
+    "PIP_USER",
+    "PIP_REQUIRE_VIRTUALENV",
+    "PIP_BREAK_SYSTEM_PACKAGES",
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "PYTHONSTARTUP",
+    "PYTHONUSERBASE",
+    "VIRTUAL_ENV",
+];
+
+/// A Python that installs and finds packages in its own environment, whatever the learner's says.
+fn python_command(python: impl AsRef<std::ffi::OsStr>) -> std::process::Command {
+    let mut command = std::process::Command::new(python);
+    for name in ELSEWHERE {
+        command.env_remove(name);
+    }
+    // Nor what pip's configuration files say: a network's own mirror stays, because it is named by others.
+    command.env("PIP_USER", "0").env("PYTHONNOUSERSITE", "1");
+    command
+}
+
 fn last_lines(output: &std::process::Output) -> String {
     let text = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
     let text = String::from_utf8_lossy(&text);
@@ -231,7 +274,7 @@ fn last_lines(output: &std::process::Output) -> String {
 fn find_python() -> Result<String> {
     for name in ["python3", "python"] {
         let code = "import sys; sys.exit(0 if sys.version_info >= (3, 10) else 1)";
-        let found = std::process::Command::new(name)
+        let found = python_command(name)
             .args(["-c", code])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -245,4 +288,19 @@ fn find_python() -> Result<String> {
         "JupyterLab needs Python 3.10 or later, and no `python3` here is; install it from https://www.python.org or your \
          system's packages. The book and its Run buttons work without it"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packages_go_into_the_environment_of_the_course() {
+        let command = python_command("python3");
+        let set: Vec<_> = command.get_envs().collect();
+        for name in ["PIP_TARGET", "PIP_PREFIX", "PYTHONHOME", "PYTHONPATH"] {
+            assert!(set.contains(&(name.as_ref(), None)), "{name}");
+        }
+        assert!(set.contains(&("PIP_USER".as_ref(), Some("0".as_ref()))));
+    }
 }

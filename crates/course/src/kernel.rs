@@ -1,10 +1,14 @@
 //! `course kernel`: prepares the notebook kernel, and is the process that Jupyter starts.
 
 use anyhow::{Context, Result, bail};
+use kindling_cargo::Line;
 use kindling_kernel::{
-    Crates, EVCXR_VERSION, Home, front, is_prepared_for, prepare_for, standard_library,
+    Crates, Doing, EVCXR_VERSION, Home, Report, front, is_prepared_for, prepare_all,
+    standard_library,
 };
 use kindling_pages::{Book, Page};
+use serde::{Deserialize, Serialize};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Arguments of `course kernel`.
@@ -17,7 +21,19 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// Install the pinned kernel into the project's own folder and compile Candle for it (once)
-    Prepare,
+    Prepare {
+        /// And this crate, which few pages use: otherwise it is compiled when such a page is opened
+        #[arg(long, value_name = "CRATE", conflicts_with = "all")]
+        crates: Option<String>,
+
+        /// And every crate that some page uses
+        #[arg(long)]
+        all: bool,
+
+        /// Write how far it is to standard output, one JSON object a line (`course up` reads them)
+        #[arg(long, hide = true)]
+        report: bool,
+    },
     /// Say what is ready
     Status,
     /// Serve one notebook (Jupyter starts this)
@@ -35,13 +51,19 @@ enum Command {
 /// Runs `course kernel`.
 pub fn run(args: Args) -> Result<()> {
     match args.command {
-        Command::Prepare => {
+        Command::Prepare {
+            crates,
+            all,
+            report,
+        } => {
+            let asked = known(crates.as_deref())?;
             let home = home()?;
-            prepare_kernel(&home, &[Crates::Course])?;
-            // A learner runs cells by now: what few pages need lets them go first.
-            #[cfg(unix)]
-            let _ = rustix::process::nice(10);
-            prepare_kernel(&home, &needed(&home))
+            let kernels = if all { needed(&home) } else { vec![asked] };
+            if report {
+                prepare_and_report(&home, &kernels)
+            } else {
+                prepare_kernel(&home, &kernels)
+            }
         }
         Command::Status => status(&home()?),
         Command::Front {
@@ -56,12 +78,71 @@ pub fn home() -> Result<Home> {
     Ok(Home::locate(&crate::repository()?))
 }
 
-/// Prepares these kernels with this program as their front.
+/// This program, which is the front of the kernels.
+pub fn course() -> Result<PathBuf> {
+    std::env::current_exe().context("cannot find this program's own file")
+}
+
+/// Prepares these kernels, with a line that says how far it is.
 pub fn prepare_kernel(home: &Home, kernels: &[Crates]) -> Result<()> {
-    let course = std::env::current_exe().context("cannot find this program's own file")?;
-    kernels
-        .iter()
-        .try_for_each(|crates| prepare_for(home, &course, *crates))
+    let mut line = Line::new();
+    let mut told = false;
+    let mut tell = |report: &Report| {
+        told = true;
+        line.show(&shown(report), report.share());
+    };
+    prepare_all(home, &course()?, kernels, &mut tell)?;
+    drop(line);
+    if told {
+        eprintln!("The kernel is prepared");
+    }
+    Ok(())
+}
+
+/// The line that says how far the preparation is.
+pub fn shown(report: &Report) -> String {
+    match report.doing {
+        Doing::Search => format!("Behind the book, {}", report.text()),
+        _ => format!("Preparing the kernel, {}", report.text()),
+    }
+}
+
+/// What a process that prepares kernels tells the one that started it, one object a line.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Told {
+    /// How far it is.
+    Progress(Report),
+    /// Why it gave up.
+    Failed(String),
+}
+
+fn prepare_and_report(home: &Home, kernels: &[Crates]) -> Result<()> {
+    // A learner runs cells meanwhile: what few pages need lets them go first.
+    #[cfg(unix)]
+    if kernels.iter().any(|crates| *crates != Crates::Course) {
+        let _ = rustix::process::nice(10);
+    }
+    let course = course()?;
+    report(|tell| prepare_all(home, &course, kernels, tell))
+}
+
+/// Does some work, and tells on standard output how far it is and why it failed.
+pub fn report(work: impl FnOnce(&mut dyn FnMut(&Report)) -> Result<()>) -> Result<()> {
+    let tell = |told: &Told| {
+        // Without a reader, the work goes on all the same.
+        if let Ok(text) = serde_json::to_string(told) {
+            let mut out = std::io::stdout().lock();
+            let _ = writeln!(out, "{text}");
+            let _ = out.flush();
+        }
+    };
+    if let Err(error) = work(&mut |report| tell(&Told::Progress(report.clone()))) {
+        // Who reads this shows it where the learner looks.
+        tell(&Told::Failed(format!("{error:#}")));
+        std::process::exit(1);
+    }
+    Ok(())
 }
 
 /// The kernels that the pages of the book need, the one for most of them first.
@@ -105,17 +186,28 @@ fn status(home: &Home) -> Result<()> {
         standard_library().is_ok(),
         "the standard library's sources, for type inference",
     );
-    let mut all = true;
+    home.refuse_unfit()?;
+    let course = is_prepared_for(home, Crates::Course);
+    say(
+        course,
+        "Candle and the course's crate, compiled for the kernel",
+    );
     for crates in needed(home) {
-        let what = match crates.extra() {
-            None => "Candle and the course's crate, compiled for the kernel".to_owned(),
-            Some(extra) => format!("{extra}, compiled for the kernel of pages that use it"),
+        let Some(extra) = crates.extra() else {
+            continue;
         };
-        let ready = is_prepared_for(home, crates);
-        say(ready, &what);
-        all &= ready;
+        if is_prepared_for(home, crates) {
+            say(
+                true,
+                &format!("{extra}, compiled for the kernel of pages that use it"),
+            );
+        } else {
+            println!(
+                "later   {extra}, compiled when a page that uses it is opened, or by `cargo course kernel prepare --crates {extra}`"
+            );
+        }
     }
-    if !all {
+    if !course {
         bail!("the kernel is not prepared; run `cargo course kernel prepare`");
     }
     Ok(())
@@ -127,7 +219,23 @@ fn serve_front(connection_file: &Path, crates: Crates) -> Result<()> {
         Some(repository) => Home::locate(Path::new(&repository)),
         None => home()?,
     };
+    if !is_prepared_for(&home, crates) {
+        // The notebook shows that it connects; how far it is stands where Jupyter was started.
+        let parent = parent();
+        prepare_kernel(&home, &[crates])?;
+        if parent != self::parent() {
+            return Ok(()); // Jupyter is gone: nobody waits for this kernel.
+        }
+    }
     tokio::runtime::Runtime::new()?.block_on(front(&home, connection_file, crates))
+}
+
+/// The process that started this one; another number once that has ended.
+fn parent() -> u32 {
+    #[cfg(unix)]
+    return std::os::unix::process::parent_id();
+    #[cfg(not(unix))]
+    return 0;
 }
 
 #[cfg(test)]
@@ -143,6 +251,14 @@ mod tests {
         assert_eq!(Crates::ALL.len(), kernels);
         let error = known(Some("serde")).unwrap_err().to_string();
         assert_eq!(error, "there is no kernel with the crate `serde`");
+    }
+
+    #[test]
+    fn who_prepares_kernels_tells_one_object_a_line() {
+        let failed = Told::Failed("no network\nat all".to_owned());
+        let text = serde_json::to_string(&failed).unwrap();
+        assert_eq!(text, r#"{"failed":"no network\nat all"}"#);
+        assert_eq!(serde_json::from_str::<Told>(&text).unwrap(), failed);
     }
 
     #[test]

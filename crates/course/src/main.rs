@@ -2,6 +2,7 @@
 
 mod bench;
 mod book;
+mod cargo;
 mod check;
 mod data;
 mod jupyter;
@@ -9,6 +10,7 @@ mod kernel;
 mod models;
 mod notebooks;
 mod repository;
+mod search;
 mod server;
 mod sync;
 mod test;
@@ -61,9 +63,15 @@ enum Command {
     Embed(models::Args),
     /// Measure
     Bench(bench::Args),
+    /// What cargo starts in place of a test program, when `test` runs
+    #[command(hide = true)]
+    RunTest(test::wrapper::Args),
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = test::wrapper::rustdoc() {
+        return code;
+    }
     let done = match Cli::parse().command {
         Command::Up(args) => up::run(args),
         Command::Test(args) => test::run(args),
@@ -81,6 +89,7 @@ fn main() -> ExitCode {
         Command::Summarize(args) => models::run("summarize", &args),
         Command::Embed(args) => models::run("embed", &args),
         Command::Bench(args) => bench::run(args),
+        Command::RunTest(args) => test::wrapper::run(args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,25 +1,23 @@
 //! `cargo course up`: the book on loopback at once, the kernel behind it, nothing left behind.
 
+mod doorway;
 mod helper;
 mod inputs;
+mod prepare;
+pub mod screen;
 
 use crate::server::{Notice, Shared, Status, router};
 use anyhow::{Context, Result, bail};
+use doorway::Doorway;
 use helper::Helper;
-use kindling_kernel::{Home, Pool, PoolState};
-use std::io::{BufRead, ErrorKind, IsTerminal, Write};
+use kindling_kernel::{Crates, Home, Pool, PoolState};
+use screen::{complain, say};
+use std::io::{BufRead, ErrorKind, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
-
-/// Prints a line; whoever read it may be gone, and the book is served all the same.
-macro_rules! say {
-    ($($words:tt)*) => {
-        drop(writeln!(std::io::stdout(), $($words)*))
-    };
-}
 
 /// How often saved pages are looked for.
 const LOOK: Duration = Duration::from_millis(500);
@@ -76,8 +74,9 @@ async fn serve(root: PathBuf, args: Args) -> Result<()> {
             })
             .await
     });
-    let url = format!("http://{address}/");
+    let url = format!("http://{address}/?token={}", shared.token);
     say!("The book is open at {url}");
+    let mut doorway = None; // removed at the end
     let terminal = std::io::stdin().is_terminal();
     if terminal {
         say!("Keys, each followed by Enter: j JupyterLab, r build again, q quit");
@@ -85,16 +84,20 @@ async fn serve(root: PathBuf, args: Args) -> Result<()> {
         say!("Ctrl-C ends it");
     }
     if terminal && std::io::stdout().is_terminal() && !args.no_open {
-        open_browser(&url);
+        doorway = open_browser(&root, &url);
     }
-    let kernel = if args.no_kernel {
-        let message = "the server was started with --no-kernel";
-        shared
-            .status
-            .send_replace(Status::new("unavailable", message));
-        None
-    } else {
-        Some(tokio::spawn(keep_kernel(root.clone(), shared.clone())))
+    let behind = {
+        let (root, shared) = (root.clone(), shared.clone());
+        tokio::spawn(async move {
+            prepare::search(shared.clone()).await;
+            if args.no_kernel {
+                let message = "the server was started with --no-kernel";
+                let status = Status::new("unavailable", message);
+                shared.status.send_replace(status);
+            } else {
+                keep_kernel(root, shared).await;
+            }
+        })
     };
     let watcher = tokio::spawn(watch_pages(root.clone(), shared.clone()));
     let mut jupyter = None;
@@ -119,11 +122,10 @@ async fn serve(root: PathBuf, args: Args) -> Result<()> {
         }
     }
     say!("Ending …");
+    drop(doorway);
     watcher.abort();
-    if let Some(kernel) = kernel {
-        kernel.abort();
-        let _ = kernel.await;
-    }
+    behind.abort();
+    let _ = behind.await;
     shared.release();
     shared.pool.send_replace(None);
     let end = async {
@@ -228,7 +230,13 @@ async fn build_if_changed(root: PathBuf) -> Result<PathBuf> {
         }
         say!("Building the book …");
         let started = Instant::now();
-        let report = kindling_book::build(&root, &kindling_book::Options::default())?;
+        // The first page does not wait for the search to be compiled.
+        let search = crate::search::is_compiled().then_some(crate::search::index as _);
+        let options = kindling_book::Options {
+            search,
+            ..Default::default()
+        };
+        let report = kindling_book::build(&root, &options)?;
         std::fs::write(&stamp, state)?;
         say!(
             "Built {} pages in {:.1} s",
@@ -244,29 +252,21 @@ async fn build_if_changed(root: PathBuf) -> Result<PathBuf> {
 async fn keep_kernel(root: PathBuf, shared: Arc<Shared>) {
     let home = Home::locate(&root);
     let unavailable = |why: String| {
-        eprintln!("The Run buttons do not work: {why}. The book can be read all the same.");
+        complain!("The Run buttons do not work: {why}. The book can be read all the same.");
         shared.status.send_replace(Status::new("unavailable", why));
     };
     if !kindling_kernel::is_prepared(&home) {
         say!(
-            "Preparing the kernel behind the pages: once, in a few minutes. You can read meanwhile."
+            "Preparing the kernel behind the pages: once, in some minutes. You can read meanwhile."
         );
     }
-    // A process of its own, so that ending this one ends the compilers that it started.
-    let mut helper = match Helper::start(&["kernel", "prepare"]) {
-        Ok(helper) => helper,
-        Err(error) => return unavailable(format!("{error:#}")),
-    };
-    if !until_prepared(&mut helper, &home).await {
-        return unavailable("the kernel could not be prepared (the message is above)".to_owned());
+    let tell = |status| drop(shared.status.send_replace(status));
+    if let Err(error) = prepare::kernel(Crates::Course, tell).await {
+        return unavailable(format!("{error:#}"));
     }
-    // It goes on with what few pages need. When that fails, its message is on the screen, and those pages say so, too.
-    let preparing = shared.clone();
+    // What few pages need waits for such a page.
     let mut rest = tokio::task::JoinSet::new(); // ends its task when it is dropped
-    rest.spawn(async move {
-        let _ = helper.wait().await;
-        preparing.preparing.send_replace(false);
-    });
+    rest.spawn(prepare::asked(home.clone(), shared.clone()));
     let pool = Arc::new(Pool::keep(&home));
     let mut state = pool.state();
     shared.pool.send_replace(Some(pool));
@@ -285,16 +285,6 @@ async fn keep_kernel(root: PathBuf, shared: Arc<Shared>) {
             return;
         }
     }
-}
-
-/// Waits until the kernel of most pages is prepared; `false` when `helper` ended without it.
-async fn until_prepared(helper: &mut Helper, home: &Home) -> bool {
-    while !kindling_kernel::is_prepared(home) {
-        if tokio::time::timeout(LOOK, helper.wait()).await.is_ok() {
-            return kindling_kernel::is_prepared(home);
-        }
-    }
-    true
 }
 
 /// Builds the book again when a page was saved.
@@ -319,7 +309,7 @@ async fn rebuild(root: &Path, shared: &Shared) {
         Ok(_) => drop(shared.notices.send(Notice::Reload)),
         Err(error) => {
             let message = format!("{error:#}");
-            eprintln!("error: {message}");
+            complain!("error: {message}");
             drop(shared.notices.send(Notice::Problem(message)));
         }
     }
@@ -337,14 +327,20 @@ fn open_jupyter(running: &mut Option<Helper>, no_open: bool) {
     }
     match Helper::start(&arguments) {
         Ok(helper) => *running = Some(helper),
-        Err(error) => eprintln!(
+        Err(error) => complain!(
             "JupyterLab cannot be started: {error:#}. The book and its Run buttons work without it."
         ),
     }
 }
 
-/// Shows the book in the reader's browser; where that fails, the address is on the screen.
-fn open_browser(url: &str) {
+/// Shows the book in the reader's browser; where that fails, the address is on the screen. The address goes through a file that
+/// only its owner can read: the arguments of a program are seen by every user of the machine.
+fn open_browser(root: &Path, url: &str) -> Option<Doorway> {
+    let doorway = Doorway::to(&Home::locate(root), url)
+        .inspect_err(|error| {
+            eprintln!("No browser can be opened ({error:#}); open the address yourself")
+        })
+        .ok()?;
     let opener = if cfg!(target_os = "macos") {
         "open"
     } else if cfg!(windows) {
@@ -354,9 +350,10 @@ fn open_browser(url: &str) {
     };
     let quiet = std::process::Stdio::null;
     let _ = std::process::Command::new(opener)
-        .arg(url)
+        .arg(doorway.file())
         .stdin(quiet())
         .stdout(quiet())
         .stderr(quiet())
         .spawn();
+    Some(doorway)
 }

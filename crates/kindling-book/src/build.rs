@@ -6,9 +6,8 @@ use crate::language::Language;
 use crate::links;
 use crate::maths::{Renderer, replace};
 use crate::outputs::Outputs;
-use crate::search;
 use crate::source::{Prepared, marker, prepare};
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use kindling_pages::{Book, PageError};
 use mdbook_driver::MDBook;
 use mdbook_driver::book::BookItem;
@@ -25,16 +24,20 @@ pub struct Options {
     pub languages: Vec<Language>,
     /// The folder of the finished book; absent: `book/build` in the repository.
     pub dest: Option<PathBuf>,
-    /// Whether to build the search index.
-    pub search: bool,
+    /// What writes the search index into the folder of the finished book and returns the number of pages in it; absent: there
+    /// is none.
+    pub search: Option<Index>,
 }
+
+/// Indexes the book in a folder.
+pub type Index = fn(&Path) -> Result<usize>;
 
 impl Default for Options {
     fn default() -> Self {
         Self {
             languages: Language::ALL.to_vec(),
             dest: None,
-            search: true,
+            search: None,
         }
     }
 }
@@ -186,11 +189,7 @@ pub fn build(root: &Path, options: &Options) -> Result<Report> {
         &options.languages,
     )?;
     copy_notebooks(&root, &content.book, &folder)?;
-    let searchable = if options.search {
-        search::index(&folder)?
-    } else {
-        0
-    };
+    let searchable = options.search.map_or(Ok(0), |index| index(&folder))?;
     swap(&folder, &dest, &working.path().join("old"))?;
     let cells = content
         .book
@@ -352,7 +351,8 @@ fn finish(
                 .with_context(|| format!("cannot write {}", file.display()))?;
         }
     }
-    finish_not_found(language, folder)
+    finish_not_found(language, folder)?;
+    finish_script(language, folder)
 }
 
 /// The page for addresses that lead nowhere has mdBook's words only.
@@ -363,6 +363,22 @@ fn finish_not_found(language: Language, folder: &Path) -> Result<()> {
             .with_context(|| format!("cannot write {}", file.display()))?;
     }
     Ok(())
+}
+
+/// mdBook's script writes titles of its own: in another language it must do so in that language.
+fn finish_script(language: Language, folder: &Path) -> Result<()> {
+    let file = folder.join("book.js");
+    let mut script = std::fs::read_to_string(&file)
+        .with_context(|| format!("cannot read {}", file.display()))?;
+    for (english, own) in language.words().script {
+        if !script.contains(english) {
+            bail!(
+                "mdBook's book.js has no `{english}` any more; adapt kindling-book/src/language.rs"
+            );
+        }
+        script = script.replace(english, own);
+    }
+    std::fs::write(&file, script).with_context(|| format!("cannot write {}", file.display()))
 }
 
 /// Copies the fonts of KaTeX next to its stylesheet in every language.

@@ -213,15 +213,9 @@ impl Finish<'_> {
             CellKind::CompileFail => ("compile_fail", words.compile_fail.to_owned()),
             CellKind::ShouldPanic => ("should_panic", words.should_panic.to_owned()),
         };
-        let page = self.path.with_extension("").display().to_string();
         let data = match cell.kind {
             CellKind::Ignore => String::new(),
-            _ => format!(
-                " data-page=\"{}\" data-cell=\"{}\"{}",
-                escape(&page),
-                escape(&cell.id),
-                self.crates()
-            ),
+            _ => format!(" data-cell=\"{}\"{}", escape(&cell.id), self.crates()),
         };
         let id = escape(&cell.id);
         result.push_str(&format!(

@@ -71,6 +71,8 @@ pub(crate) struct Words {
     pub notes: [&'static str; 5],
     /// Texts of mdBook's own frame and what to show in their place.
     pub frame: &'static [(&'static str, &'static str)],
+    /// The same for `book.js`, which makes the buttons of a cell and tells their state by their titles.
+    pub script: &'static [(&'static str, &'static str)],
 }
 
 const ENGLISH: Words = Words {
@@ -88,6 +90,7 @@ const ENGLISH: Words = Words {
     search_help: "Press <kbd>S</kbd> or <kbd>/</kbd> to search in the book",
     notes: ["Note", "Tip", "Important", "Warning", "Caution"],
     frame: &[],
+    script: &[],
 };
 
 const CHINESE: Words = Words {
@@ -135,7 +138,14 @@ const CHINESE: Words = Words {
         ("Page not found", "页面不存在"),
         (
             "This URL is invalid, sorry. Please use the navigation bar or search to continue.",
-            "这个地址无效，请从目录继续。",
+            "这个地址无效，请从目录或搜索继续。",
         ),
+    ],
+    script: &[
+        ("Show hidden lines", "显示隐藏的行"),
+        ("Hide lines", "隐藏这些行"),
+        ("Copy to clipboard", "复制"),
+        ("Copied!", "已复制"),
+        ("Clipboard error!", "无法复制"),
     ],
 };

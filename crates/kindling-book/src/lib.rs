@@ -1,4 +1,4 @@
-//! Builds the book: mdBook, cell outputs, maths, translations, search, and the checks on them.
+//! Builds the book: mdBook, cell outputs, maths, translations, and the checks on them.
 //!
 //! A page goes through these steps: everything that is not prose is taken out ([`mod@source`]), maths is protected,
 //! the rest is translated ([`mod@catalogue`]), mdBook renders it, and what was taken out is put back into the
@@ -11,11 +11,10 @@ mod language;
 mod links;
 mod maths;
 mod outputs;
-mod search;
 mod source;
 mod svg;
 
-pub use build::{BookErrors, Options, Report, build, check};
+pub use build::{BookErrors, Index, Options, Report, build, check};
 pub use catalogue::{
     CATALOGUE, Coverage, PageCoverage, Update, catalogue_is_stale, check_translations, coverage,
     merge, untranslated, update_catalogue,

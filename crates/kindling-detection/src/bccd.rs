@@ -140,8 +140,7 @@ mod tests {
 
     #[test]
     fn the_real_set_has_its_known_counts_and_is_cached() {
-        let Some(mirror) = std::env::var_os("KINDLING_MIRROR") else {
-            eprintln!("skipped: set KINDLING_MIRROR to a folder that holds bccd/");
+        let Some(mirror) = kindling_skip::mirror("bccd/") else {
             return;
         };
         let cache = tempfile::tempdir().unwrap();

@@ -80,6 +80,11 @@ fn request(url: &str, part: &Path, file: &DataFile, progress: &Progress) -> Resu
         url: url.to_owned(),
         problem,
     };
+    if is_forbidden(url, std::env::var("KINDLING_OFFLINE").ok().as_deref()) {
+        let problem =
+            "KINDLING_OFFLINE is set, so nothing is asked of another machine; unset it to download";
+        return Err(failed(problem.to_owned()));
+    }
     let have = length(part);
     let mut request = agent().get(url);
     if have > 0 {
@@ -99,6 +104,21 @@ fn request(url: &str, part: &Path, file: &DataFile, progress: &Progress) -> Resu
         Problem::Server(problem) => failed(problem),
         Problem::Disk(source) => Error::file(part, source, file),
     })
+}
+
+/// Whether `KINDLING_OFFLINE` keeps this address from being asked; this machine's own servers may be.
+fn is_forbidden(url: &str, offline: Option<&str>) -> bool {
+    let host = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = host.split(['/', '?', '#']).next().unwrap_or(host);
+    // What stands before an `@` is a name and a password.
+    let host = host.rsplit('@').next().unwrap_or(host);
+    let own = ["127.0.0.1", "localhost", "[::1]"].iter().any(|own| {
+        host == *own
+            || host
+                .strip_prefix(own)
+                .is_some_and(|port| port.starts_with(':'))
+    });
+    !own && offline.is_some_and(|value| !value.is_empty() && value != "0")
 }
 
 /// What interrupted a copy from the network to the disk.
@@ -178,5 +198,30 @@ fn remove(path: &Path) {
 fn sync_folder(path: &Path) {
     if let Some(folder) = path.parent().and_then(|folder| fs::File::open(folder).ok()) {
         let _ = folder.sync_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offline_only_this_machine_is_asked() {
+        for url in [
+            "http://127.0.0.1:8000/a",
+            "http://localhost/a",
+            "http://[::1]:1/a",
+        ] {
+            assert!(!is_forbidden(url, Some("1")), "{url}");
+        }
+        for url in [
+            "https://example.org/a",
+            "http://127.0.0.1.example.org/a",
+            "http://localhost@example.org/",
+            "http://localhost:x@example.org/",
+        ] {
+            assert!(is_forbidden(url, Some("1")), "{url}");
+            assert!(!is_forbidden(url, None) && !is_forbidden(url, Some("")));
+        }
     }
 }

@@ -31,5 +31,5 @@ mod unpack;
 
 pub use error::{Error, Result};
 pub use manifest::{DataFile, Dataset, Manifest};
-pub use place::Source;
+pub use place::{Source, cache_folder};
 pub use store::{Found, Store};

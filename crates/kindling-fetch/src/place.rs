@@ -24,7 +24,8 @@ impl fmt::Display for Source {
 }
 
 /// The folder for files that can be fetched again, by each platform's custom.
-pub(crate) fn cache_folder() -> PathBuf {
+#[must_use]
+pub fn cache_folder() -> PathBuf {
     if let Some(folder) = path_from("KINDLING_CACHE") {
         return folder;
     }

@@ -256,7 +256,10 @@ fn a_full_disk_is_said_and_leaves_nothing_behind() {
         .arg(disk.path())
         .output();
     if !mount.is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: this test mounts a small tmpfs, which takes root on Linux");
+        kindling_skip::skip(
+            kindling_skip::Need::Root,
+            "this test mounts a small tmpfs, which takes root on Linux",
+        );
         return;
     }
     let store = Store::at(disk.path()).with_download_base(&setting.server.base);

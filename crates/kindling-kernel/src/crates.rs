@@ -53,33 +53,16 @@ impl Crates {
             .map_or(String::new(), |extra| format!("-{extra}"))
     }
 
-    /// What is added to the profile in which the crates are compiled.
-    ///
-    /// Polars at the level of the others takes twice as long, and a lesson's tables have some hundred rows.
-    pub(crate) fn profile(self) -> String {
-        let large: &[&str] = match self {
-            Self::Course | Self::Detection => &[],
-            Self::Tables => &[
-                "polars-arrow",
-                "polars-compute",
-                "polars-core",
-                "polars-expr",
-                "polars-io",
-                "polars-mem-engine",
-                "polars-ops",
-                "polars-plan",
-                "polars-row",
-            ],
-        };
-        let quick = |name: &&str| format!("\n[profile.dev.package.{name}]\nopt-level = 1\n");
-        large.iter().map(quick).collect()
-    }
-
     /// The folders below `crates/` whose sources are compiled.
     pub(crate) fn sources(self) -> impl Iterator<Item = &'static str> {
-        ["kindling", "kindling-fetch", "kindling-progress"]
-            .into_iter()
-            .chain(self.extra())
+        [
+            "kindling",
+            "kindling-fetch",
+            "kindling-progress",
+            "kindling-unified",
+        ]
+        .into_iter()
+        .chain(self.extra())
     }
 }
 

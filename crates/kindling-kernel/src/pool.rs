@@ -1,5 +1,6 @@
 //! One kernel started ahead of time, so that the first cell of a notebook runs at once.
 
+use crate::home::create_private;
 use crate::spawn::{Evcxr, write_private};
 use crate::{Crates, Home, Session};
 use anyhow::Result;
@@ -153,7 +154,7 @@ async fn wait_until_gone(shared: &Shared) {
 
 /// Writes the file by which a notebook finds a warm kernel.
 fn offer(home: &Home, connection: &ConnectionInfo) -> Result<PathBuf> {
-    std::fs::create_dir_all(home.pool())?;
+    create_private(&home.pool())?;
     let path = home.pool().join(format!(
         "{}-{}.json",
         std::process::id(),

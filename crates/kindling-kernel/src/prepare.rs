@@ -1,41 +1,17 @@
 //! Makes the home ready: the pinned kernel, the compiled crates, the kernelspec. Done once, then kept.
 
-use crate::{
-    Crates, Home, Session,
-    shared::{self, write_if_changed},
-    sources, spawn,
-};
+use crate::report::{Doing, Parts, Report};
+use crate::workspace::{self, Units};
+use crate::{Crates, Home, Session, shared, sources};
 use anyhow::{Context, Result, anyhow, bail};
-use kindling_progress::Progress;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use std::io::BufRead;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// The version of evcxr_jupyter that the course is tested with.
 pub const EVCXR_VERSION: &str = "0.22.0";
-
-/// How cells are compiled: they run once, so quick compilation beats quick code, yet a loop over numbers that a lesson
-/// writes out must not crawl. The crates they call are compiled once, so those are made fast.
-///
-/// evcxr writes a profile of its own, but cargo reads the one of the workspace's root. `rpath` lets a cell find the
-/// standard library, which evcxr links dynamically.
-const PROFILE: &str = r#"[profile.dev]
-opt-level = 1
-debug = false
-strip = "debuginfo"
-rpath = true
-incremental = true
-
-[profile.dev.package."*"]
-opt-level = 3
-debug-assertions = false
-overflow-checks = false
-
-[profile.dev.build-override]
-opt-level = 0
-"#;
 
 /// Run when a kernel starts: it makes evcxr compile with the crates, and infer one type through them, before
 /// a learner waits for it. It must not print: evcxr would wait for a reader that is not there yet.
@@ -52,25 +28,45 @@ pub fn is_prepared_for(home: &Home, crates: Crates) -> bool {
     home.evcxr().is_file() && stamp_of(home, crates).is_ok_and(|expected| expected == stamp)
 }
 
-/// Prepares the kernel of pages that ask for no crate of their own.
-pub fn prepare(home: &Home, course: &Path) -> Result<()> {
-    prepare_for(home, course, Crates::Course)
-}
-
-/// Prepares a kernel; what is in place already is kept. `course` is the program that Jupyter will start.
+/// Prepares these kernels, and tells how far it is; what is in place already is kept. `course` is the program that Jupyter
+/// will start.
 ///
 /// A kernel with more crates starts from what was compiled for the one that every page can use.
-pub fn prepare_for(home: &Home, course: &Path, crates: Crates) -> Result<()> {
-    if crates != Crates::Course {
-        prepare(home, course)?;
+pub fn prepare_all(
+    home: &Home,
+    course: &Path,
+    kernels: &[Crates],
+    tell: &mut dyn FnMut(&Report),
+) -> Result<()> {
+    home.refuse_unfit()?;
+    let mut kernels = kernels.to_vec();
+    kernels.push(Crates::Course);
+    kernels.sort();
+    kernels.dedup();
+    let mut parts = Parts::new(missing(home, &kernels), tell);
+    kernels
+        .iter()
+        .try_for_each(|crates| prepare_one(home, course, *crates, &mut parts))
+}
+
+/// The parts that are not in place.
+fn missing(home: &Home, kernels: &[Crates]) -> Vec<(Doing, Crates)> {
+    let mut parts = Vec::new();
+    if !evcxr_is_installed(home) {
+        parts.push((Doing::Kernel, Crates::Course));
     }
-    std::fs::create_dir_all(home.root()).with_context(|| {
-        format!(
-            "cannot create the kernel's folder {}",
-            home.root().display()
-        )
-    })?;
-    let _lock = lock(home)?;
+    for crates in kernels
+        .iter()
+        .filter(|crates| !is_prepared_for(home, **crates))
+    {
+        parts.extend([(Doing::Crates, *crates), (Doing::Cell, *crates)]);
+    }
+    parts
+}
+
+fn prepare_one(home: &Home, course: &Path, crates: Crates, parts: &mut Parts) -> Result<()> {
+    home.create()?;
+    let _lock = lock(home, parts)?;
     install_course(home, course)?;
     write_kernelspec(home, crates)?;
     if is_prepared_for(home, crates) {
@@ -82,10 +78,12 @@ pub fn prepare_for(home: &Home, course: &Path, crates: Crates) -> Result<()> {
     }
     // Before the minutes of compiling: a file that is saved meanwhile must not count as compiled.
     let stamp = stamp_of(home, crates)?;
-    install_evcxr(home)?;
+    install_evcxr(home, parts)?;
     write_configuration(home, crates)?;
-    compile_crates(home, crates)?;
+    parts.begin(Doing::Crates, crates);
+    compile_crates(home, crates, parts)?;
     std::fs::write(stamp_file(home, crates), stamp)?;
+    parts.begin(Doing::Cell, crates);
     if let Err(error) = try_one_cell(home, crates) {
         let _ = std::fs::remove_file(stamp_file(home, crates));
         return Err(error.context(format!(
@@ -96,6 +94,17 @@ pub fn prepare_for(home: &Home, course: &Path, crates: Crates) -> Result<()> {
     Ok(())
 }
 
+/// Lets Jupyter know these kernels, also those that are not prepared yet: a notebook names its own, and that says what to do.
+pub fn install_specifications(home: &Home, course: &Path, kernels: &[Crates]) -> Result<()> {
+    home.refuse_unfit()?;
+    std::fs::create_dir_all(home.root())
+        .with_context(|| format!("cannot create {}", home.root().display()))?;
+    install_course(home, course)?;
+    kernels
+        .iter()
+        .try_for_each(|crates| write_kernelspec(home, *crates))
+}
+
 fn stamp_file(home: &Home, crates: Crates) -> PathBuf {
     home.root().join(format!("prepared{}", crates.suffix()))
 }
@@ -104,14 +113,16 @@ fn stamp_file(home: &Home, crates: Crates) -> PathBuf {
 fn stamp_of(home: &Home, crates: Crates) -> Result<String> {
     let mut hash = Sha256::new();
     hash.update(EVCXR_VERSION);
-    hash.update(rustc_version()?);
-    hash.update(PROFILE);
-    hash.update(crates.profile());
+    hash.update(workspace::rustc_version()?);
     hash.update(PRELUDE);
-    hash.update("layout 3");
+    hash.update("layout 4");
     hash.update(home.repository().display().to_string());
     let root = home.repository();
-    let mut files = vec![root.join("Cargo.lock"), root.join("data/datasets.toml")];
+    let mut files = vec![
+        root.join("Cargo.toml"),
+        root.join("Cargo.lock"),
+        root.join("data/datasets.toml"),
+    ];
     for folder in crates.sources() {
         let folder = root.join("crates").join(folder);
         files.push(folder.join("Cargo.toml"));
@@ -144,21 +155,13 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-fn rustc_version() -> Result<String> {
-    let output = Command::new("rustc")
-        .arg("-Vv")
-        .output()
-        .context("cannot run rustc; install Rust with rustup")?;
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-}
-
 /// One preparation at a time, also over processes.
-fn lock(home: &Home) -> Result<std::fs::File> {
+fn lock(home: &Home, parts: &mut Parts) -> Result<std::fs::File> {
     let path = home.root().join("lock");
     let file =
         std::fs::File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
     if let Err(std::fs::TryLockError::WouldBlock) = file.try_lock() {
-        eprintln!("Waiting for another `cargo course` that prepares the kernel …");
+        parts.wait();
     }
     file.lock()
         .with_context(|| format!("cannot lock {}", path.display()))?;
@@ -210,12 +213,18 @@ fn write_kernelspec(home: &Home, crates: Crates) -> Result<()> {
     Ok(())
 }
 
-fn install_evcxr(home: &Home) -> Result<()> {
-    let folder = home.root().join("kernel");
-    let installed = std::fs::read_to_string(folder.join(".crates.toml")).unwrap_or_default();
-    if installed.contains(&format!("\"evcxr_jupyter {EVCXR_VERSION} ")) && home.evcxr().is_file() {
+fn evcxr_is_installed(home: &Home) -> bool {
+    let list = home.root().join("kernel/.crates.toml");
+    let installed = std::fs::read_to_string(list).unwrap_or_default();
+    installed.contains(&format!("\"evcxr_jupyter {EVCXR_VERSION} ")) && home.evcxr().is_file()
+}
+
+fn install_evcxr(home: &Home, parts: &mut Parts) -> Result<()> {
+    if evcxr_is_installed(home) {
         return Ok(());
     }
+    parts.begin(Doing::Kernel, Crates::Course);
+    let folder = home.root().join("kernel");
     let mut command = cargo();
     command
         .args([
@@ -230,13 +239,17 @@ fn install_evcxr(home: &Home) -> Result<()> {
     command
         .arg("--target-dir")
         .arg(folder.join("target"))
-        .env("CARGO_TERM_PROGRESS_WHEN", "never");
-    // cargo install counts nothing for us: evcxr_jupyter's lock file lists what it compiles.
+        // Half of the time goes into rust-analyzer's crates. A cell waits for rustc far longer than for them, so that full
+        // optimisation is hardly felt: see `cargo course bench kernel`.
+        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
+        .env("CARGO_PROFILE_RELEASE_LTO", "off")
+        .env("CARGO_PROFILE_RELEASE_DEBUG", "false");
     follow(
         command,
         "Compiling the notebook kernel (evcxr_jupyter)",
-        290,
-        &|line| line.contains("Compiling "),
+        0,
+        parts,
+        &mut |_| {},
     )?;
     let _ = std::fs::remove_dir_all(folder.join("target"));
     Ok(())
@@ -252,50 +265,18 @@ fn write_configuration(home: &Home, crates: Crates) -> Result<()> {
     let text = format!(
         "[evcxr]\noffline_mode = true\nprelude = '''{}\n{PRELUDE}'''\nopt_level = '''\n{}'''\n",
         shared::NAMED,
-        level_and_crates(home, crates)?
+        level_and_crates(crates)
     );
     std::fs::write(home.config(crates).join("evcxr.toml"), text)?;
     Ok(())
 }
 
-fn level_and_crates(home: &Home, crates: Crates) -> Result<String> {
-    Ok(format!(
-        "1\n\n[target.'cfg(all())'.dependencies]\n{}\n[package.metadata.evcxr]",
-        cell_requirements(home, crates)?
-    ))
-}
-
-/// What a cell is compiled with: the crates by their names, and the library that holds them.
-fn cell_requirements(home: &Home, crates: Crates) -> Result<String> {
-    Ok(format!(
-        "{}{} = {{ path = {:?} }}\n",
-        requirements(home, crates)?,
-        shared::NAME,
-        home.shared(crates).display().to_string()
-    ))
-}
-
-fn requirements(home: &Home, crates: Crates) -> Result<String> {
-    let mut text = String::new();
-    for name in crates.names() {
-        text.push_str(&format!("{name} = {}\n", requirement(home, name)?));
-    }
-    Ok(text)
-}
-
-/// How a kernel asks for a crate: ours by its folder, others in the version that the course is locked to.
-fn requirement(home: &Home, name: &str) -> Result<String> {
-    let folder = home.repository().join("crates").join(name);
-    if folder.is_dir() {
-        return Ok(format!(
-            "{{ path = {:?}, default-features = false }}",
-            folder.display().to_string()
-        ));
-    }
-    let version = locked_version(home, name)?;
-    Ok(format!(
-        "{{ version = \"={version}\", default-features = false }}"
-    ))
+fn level_and_crates(crates: Crates) -> String {
+    format!(
+        "{}\n\n[target.'cfg(all())'.dependencies]\n{}\n[package.metadata.evcxr]",
+        workspace::CELLS_LEVEL,
+        workspace::requirements(crates)
+    )
 }
 
 /// The version of a crate that the course is locked to.
@@ -313,66 +294,44 @@ pub fn locked_version(home: &Home, name: &str) -> Result<String> {
 
 /// Compiles the crates exactly as evcxr will, so that it finds nothing left to do.
 ///
-/// The template is a workspace of two: `cells`, where evcxr works, and `preload`, which asks for the same crates so that
-/// they stay in `Cargo.lock` in the course's own versions whatever evcxr writes.
-fn compile_crates(home: &Home, crates: Crates) -> Result<()> {
-    let folder = home.template(crates);
-    if crates != Crates::Course && !folder.exists() {
-        // Candle need not be compiled again. Under another name first: half a copy must not be taken for a whole one.
-        let unfinished = folder.with_extension("part");
-        let _ = std::fs::remove_dir_all(&unfinished);
-        spawn::copy_tree(&home.template(Crates::Course), &unfinished)
-            .and_then(|()| std::fs::rename(&unfinished, &folder))
-            .with_context(|| format!("cannot write {}", folder.display()))?;
-    }
-    let (cells, preload) = (folder.join("cells"), folder.join("preload"));
-    for member in [&cells, &preload] {
-        std::fs::create_dir_all(member.join("src"))?;
-        write_if_changed(&member.join("src/lib.rs"), "")?;
-    }
-    let root = format!(
-        "[workspace]\nresolver = \"3\"\nmembers = [\"cells\", \"preload\"]\n\n{PROFILE}{}",
-        crates.profile()
-    );
-    write_if_changed(&folder.join("Cargo.toml"), &root)?;
-    let package = |name: &str| {
-        format!("[package]\nname = \"{name}\"\nversion = \"1.0.0\"\nedition = \"2024\"\n\n")
-    };
-    shared::write(home, crates, &requirements(home, crates)?)?;
-    let dependencies = format!("[dependencies]\n{}", cell_requirements(home, crates)?);
-    write_if_changed(
-        &preload.join("Cargo.toml"),
-        &format!("{}{dependencies}", package("preload")),
-    )?;
-    let library = "[lib]\ncrate-type = [\"cdylib\"]\npath = \"src/lib.rs\"\n\n";
-    write_if_changed(
-        &cells.join("Cargo.toml"),
-        &format!("{}{library}{dependencies}", package("ctx")),
-    )?;
-    std::fs::copy(
-        home.repository().join("Cargo.lock"),
-        folder.join("Cargo.lock"),
-    )?;
-    let total = package_count(&folder)?;
-    let mut flags = "-Cprefer-dynamic".to_owned();
-    if linker() == Some("lld") {
-        flags.push_str(" -Clink-arg=-fuse-ld=lld");
-    }
-    let mut command = cargo();
-    command
-        .args(["build", "--package", "preload", "--target", &host()?])
-        .arg("--message-format=json")
-        .current_dir(&folder)
-        .env("CARGO_TARGET_DIR", cells.join("target"))
-        .env("CARGO_BUILD_BUILD_DIR", cells.join("target"))
-        .env("RUSTFLAGS", flags);
+/// First in the course's own workspace and target folder, where tests and commands find them as well; then, in the template, the
+/// little that only cells need. The template is a workspace of its own (see [`workspace`]): in `cells` evcxr works, and
+/// `preload` asks for the same crates so that they stay in `Cargo.lock` in the course's own versions whatever evcxr writes.
+fn compile_crates(home: &Home, crates: Crates, parts: &mut Parts) -> Result<()> {
+    let target = workspace::target_folder(home.repository())?;
+    let mut command = compiler(home.repository(), &target)?;
+    command.args(["--package", "kindling"]);
+    command.args(crates.extra().iter().flat_map(|extra| ["--package", extra]));
     let what = match crates.extra() {
         None => "Compiling Candle and the course's crate for the kernel".to_owned(),
         Some(extra) => format!("Compiling {extra} for the pages that use it"),
     };
-    follow(command, &what, total, &|line| {
-        line.contains("\"reason\":\"compiler-artifact\"")
-    })
+    let folder = home.template(crates);
+    workspace::write(home, crates)?;
+    let total = package_count(&folder)?;
+    let mut units = Units::default();
+    follow(command, &what, total, parts, &mut |line| {
+        if let Ok(message) = serde_json::from_str::<Value>(line) {
+            units.note(&message);
+        }
+    })?;
+    let cells = folder.join("cells/target");
+    units.copy(&target, &cells)?;
+    let mut command = compiler(&folder, &cells)?;
+    command.args(["--package", "preload"]);
+    follow(command, "Linking them for cells", total, parts, &mut |_| {})
+}
+
+/// A build as evcxr does it, in a workspace and a target folder.
+fn compiler(workspace: &Path, target: &Path) -> Result<Command> {
+    let mut command = cargo();
+    command
+        .args(["build", "--message-format=json"])
+        .current_dir(workspace)
+        .env("CARGO_TARGET_DIR", target)
+        .env("CARGO_BUILD_BUILD_DIR", target);
+    workspace::compile_as_cells(&mut command)?;
+    Ok(command)
 }
 
 fn package_count(folder: &Path) -> Result<u64> {
@@ -392,28 +351,6 @@ fn package_count(folder: &Path) -> Result<u64> {
         .map_or(1, |packages| packages.len() as u64))
 }
 
-fn host() -> Result<String> {
-    let version = rustc_version()?;
-    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
-    Ok(host
-        .ok_or_else(|| anyhow!("`rustc -Vv` names no host"))?
-        .to_owned())
-}
-
-/// The linker that evcxr will choose: what it finds first; the flag for lld is part of what cargo compares.
-fn linker() -> Option<&'static str> {
-    let found = |name: &str| {
-        Command::new(name)
-            .arg("--version")
-            .stdin(Stdio::null())
-            .output()
-            .is_ok()
-    };
-    ["mold", "lld"]
-        .into_iter()
-        .find(|name| !cfg!(target_os = "macos") && found(name))
-}
-
 fn cargo() -> Command {
     // Not `$CARGO`: inside `cargo course` it names one toolchain's binary, and a notebook uses the default.
     let mut command = Command::new("cargo");
@@ -426,44 +363,57 @@ fn cargo() -> Command {
     ] {
         command.env_remove(name);
     }
+    kindling_cargo::without_package(&mut command);
     command
 }
 
-/// Runs a command and counts the lines that mean one step; its last words become the error.
+/// Runs cargo and tells how far it is; its last words become the error. `expected` is how many steps there are where cargo itself
+/// does not say so; `each` sees every line.
 fn follow(
-    mut command: Command,
+    command: Command,
     what: &str,
-    total: u64,
-    is_step: &dyn Fn(&str) -> bool,
+    expected: u64,
+    parts: &mut Parts,
+    each: &mut dyn FnMut(&str),
 ) -> Result<()> {
-    let (reader, writer) = std::io::pipe()?;
-    command
-        .stdin(Stdio::null())
-        .stdout(writer.try_clone()?)
-        .stderr(writer);
-    let mut child = command
-        .spawn()
-        .with_context(|| format!("cannot run {:?}", command.get_program()))?;
-    drop(command);
-    let progress = Progress::new(total, what, "crates");
-    let (mut done, mut last) = (0, Vec::new());
-    for line in std::io::BufReader::new(reader).lines() {
-        let line = line?;
-        if is_step(&line) {
-            done += 1;
-            progress.set(done.min(total));
-        } else if !line.starts_with('{') {
-            last.push(line);
-        }
+    let ended = kindling_cargo::run(command, expected, |count, line| {
+        note_compiled(line, false);
+        each(line);
+        parts.count(count);
+    })
+    .context("cannot run cargo; install Rust with rustup")?;
+    if !ended.status.success() {
+        bail!(network_advice(
+            &format!("{what} failed ({})", ended.status),
+            &ended.tail(12)
+        ));
     }
-    let status = child.wait()?;
-    if !status.success() {
-        progress.finish(&format!("{what}: failed"));
-        let tail = last[last.len().saturating_sub(12)..].join("\n");
-        bail!(network_advice(&format!("{what} failed ({status})"), &tail));
-    }
-    progress.finish(&format!("{what}: done"));
     Ok(())
+}
+
+/// Notes a crate that cargo has just compiled, or only checked, in the file that `KINDLING_COMPILED` names: who counts what was
+/// compiled does not see cargo's messages, of which `message` is one.
+pub fn note_compiled(message: &str, checked: bool) {
+    let file = std::env::var_os("KINDLING_COMPILED").filter(|file| !file.is_empty());
+    if let (Some(file), Some(name)) = (file, compiled(message)) {
+        let word = if checked { "checked" } else { "compiled" };
+        let file = std::fs::File::options()
+            .append(true)
+            .create(true)
+            .open(file);
+        // Only a count would be wrong.
+        let _ = file.and_then(|mut file| file.write_all(format!("{word} {name}\n").as_bytes()));
+    }
+}
+
+/// The crate whose library the message says is newly made.
+fn compiled(message: &str) -> Option<String> {
+    let message: Value = message
+        .starts_with("{\"reason\":\"compiler-artifact\"")
+        .then(|| serde_json::from_str(message).ok())??;
+    let is_library = message["target"]["kind"][0] == "lib";
+    let name = message["target"]["name"].as_str()?.replace('_', "-");
+    (is_library && message["fresh"] == false).then_some(name)
 }
 
 /// Says what to do when the reason is the network.
@@ -513,4 +463,61 @@ fn try_one_cell(home: &Home, crates: Crates) -> Result<()> {
     result
         .join()
         .map_err(|_| anyhow!("the check of the kernel panicked"))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_library_that_is_newly_made_is_named() {
+        let message = |kind: &str, fresh: bool| {
+            format!(
+                r#"{{"reason":"compiler-artifact","target":{{"kind":["{kind}"],"name":"candle_core"}},"fresh":{fresh}}}"#
+            )
+        };
+        let name = compiled(&message("lib", false));
+        assert_eq!(name.as_deref(), Some("candle-core"));
+        assert_eq!(compiled(&message("lib", true)), None);
+        assert_eq!(compiled(&message("custom-build", false)), None);
+        assert_eq!(compiled("   Compiling candle-core v0.11.1"), None);
+    }
+
+    #[test]
+    fn what_is_missing_is_known_before_it_is_compiled() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::at(folder.path().join("home"), folder.path());
+        let parts = missing(&home, &[Crates::Course, Crates::Tables]);
+        assert_eq!(
+            parts,
+            [
+                (Doing::Kernel, Crates::Course),
+                (Doing::Crates, Crates::Course),
+                (Doing::Cell, Crates::Course),
+                (Doing::Crates, Crates::Tables),
+                (Doing::Cell, Crates::Tables),
+            ]
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_cargo_that_fails_is_told_and_its_words_are_the_error() {
+        let mut told = Vec::new();
+        let mut tell = |report: &Report| told.push(report.text());
+        let mut parts = Parts::new(vec![(Doing::Kernel, Crates::Course)], &mut tell);
+        parts.begin(Doing::Kernel, Crates::Course);
+        let mut command = Command::new("sh");
+        let script = "printf '    Building [=> ] 3/12: x\\r' >&2; echo 'error: linker `cc` not found' >&2; exit 101";
+        command.args(["-c", script]);
+        let error = follow(command, "Compiling it", 0, &mut parts, &mut |_| {}).unwrap_err();
+        assert!(
+            error.to_string().contains("linker `cc` not found"),
+            "{error}"
+        );
+        assert!(
+            told.iter().any(|text| text.ends_with(", 3 of 12")),
+            "{told:?}"
+        );
+    }
 }

@@ -1,41 +1,59 @@
 //! A conversation with one kernel: run a cell, stop it, end it.
 
-use crate::fold::Fold;
+use crate::limit::{self, Limit, Piece, SLICE};
+use crate::memory::Guard;
+use crate::message::{Frames, Signer};
 use crate::spawn::Evcxr;
 use crate::{Crates, Home};
 use anyhow::{Context, Result, anyhow, bail};
+use futures_util::FutureExt;
 use jupyter_protocol::{
-    ExecuteRequest, ExecutionState, InterruptRequest, JupyterMessage, JupyterMessageContent,
-    KernelInfoRequest, Media, MediaType, ReplyStatus, ShutdownRequest, Stdio,
+    ConnectionInfo, ExecuteRequest, InterruptRequest, JupyterMessage, JupyterMessageContent,
+    KernelInfoRequest, Media, MediaType, ReplyStatus, ShutdownRequest,
 };
-use jupyter_zmq_client::{ClientControlConnection, ClientIoPubConnection, ClientShellConnection};
-use nbformat::v4::{ErrorOutput, ExecuteResult, MultilineString, Output};
+use jupyter_zmq_client::{ClientControlConnection, ClientShellConnection};
+use nbformat::v4::{DisplayData, ErrorOutput, ExecuteResult, MultilineString, Output};
+use serde_json::Value;
 use std::path::PathBuf;
 use std::time::Duration;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use zeromq::{Socket, SocketRecv, SubSocket};
 
 /// How long a kernel may take to start on a slow machine.
 const START_LIMIT: Duration = Duration::from_secs(300);
 /// How long a cell may take to end by itself after it was asked to.
-const GRACE: Duration = Duration::from_secs(2);
+pub(crate) const GRACE: Duration = Duration::from_millis(1_400);
+/// How long the kernel may take to say that it has stopped a cell; what it still has to print then is not waited for.
+const STOPPED: Duration = Duration::from_millis(500);
+/// How long a kernel must be silent after a cell was stopped by force: it may be about to say more.
+const QUIET: Duration = Duration::from_millis(250);
 /// How long output may still arrive after evcxr called a cell finished.
 const LATE_OUTPUT: Duration = Duration::from_millis(30);
+/// How long nothing may arrive before a lost word that a cell is finished is no longer waited for.
+pub(crate) const SILENCE: Duration = Duration::from_secs(5);
+
+/// How many messages are read before it is looked whether the cell is to be stopped.
+const BATCH: usize = 500;
 
 /// How a cell ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// It ran to its end.
     Ok,
-    /// It did not compile, panicked, returned an error or was stopped.
+    /// It did not compile, panicked or returned an error.
     Error,
+    /// It had to be stopped, and all variables are lost.
+    Stopped,
 }
 
 /// One kernel and the channels to it.
 pub struct Session {
     evcxr: Evcxr,
     shell: ClientShellConnection,
-    iopub: ClientIoPubConnection,
+    outputs: Outputs,
     control: ClientControlConnection,
+    /// False when the kernel still has to say what a stopped cell printed: the next cell must get another one.
+    is_whole: bool,
 }
 
 /// Asks a running cell to stop, from elsewhere than where it is awaited.
@@ -90,13 +108,14 @@ impl Session {
         let shell =
             jupyter_zmq_client::create_client_shell_connection_with_identity(info, &id, identity)
                 .await?;
-        let iopub = jupyter_zmq_client::create_client_iopub_connection(info, "", &id).await?;
+        let outputs = Outputs::connect(info).await?;
         let control = jupyter_zmq_client::create_client_control_connection(info, &id).await?;
         let mut session = Self {
             evcxr,
             shell,
-            iopub,
+            outputs,
             control,
+            is_whole: true,
         };
         session.wait_ready().await?;
         Ok(session)
@@ -129,7 +148,7 @@ impl Session {
             }
         }
         // The subscription to outputs takes effect a moment after it is asked for: ask until one arrives.
-        while timeout(Duration::from_millis(100), self.iopub.read())
+        while timeout(Duration::from_millis(100), self.outputs.next())
             .await
             .is_err()
         {
@@ -160,6 +179,8 @@ impl Session {
     }
 
     /// Runs a cell that `stopper` can stop.
+    ///
+    /// However much the cell prints, `on_output` gets a few pieces a second, and altogether about a megabyte.
     pub async fn execute_stoppable(
         &mut self,
         code: &str,
@@ -168,70 +189,157 @@ impl Session {
     ) -> Result<Outcome> {
         let _ = std::fs::remove_file(&stopper.stop_file);
         let request: JupyterMessage = execute_request(code).into();
-        let id = request.header.msg_id.clone();
-        self.shell.send(request).await?;
+        let mut run = Run::new(&request.header.msg_id);
+        let guard = Guard::new(self.evcxr.child.id());
         let mut asked = stopper.asked.subscribe();
         asked.mark_unchanged();
-        let mut stop_at: Option<Instant> = None;
-        let mut run = Run {
-            id,
-            fold: Fold::default(),
-            outcome: None,
-            idle: false,
-        };
-        while !(run.idle && run.outcome.is_some()) {
+        self.shell.send(request).await?;
+        let (mut stop_at, mut give_up_at): (Option<Instant>, Option<Instant>) = (None, None);
+        let mut slice = interval(SLICE);
+        let mut look = interval(Duration::from_secs(1));
+        slice.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while run.over_at().is_none_or(|over| Instant::now() < over) {
+            // In this order: whoever stops a cell does not wait until all that it printed was read.
             tokio::select! {
-                message = self.iopub.read() => run.output(message, on_output),
-                reply = self.shell.read() => run.reply(&reply.context("the kernel's answer cannot be read")?),
-                Ok(()) = asked.changed() => stop_at = stop_at.or(Some(Instant::now() + GRACE)),
-                () = sleep_until(stop_at) => {
-                    stop_at = None;
-                    self.control.send(InterruptRequest {}.into()).await?;
-                    let _ = timeout(GRACE, self.control.read()).await;
+                biased;
+                Ok(()) = asked.changed() => {
+                    stop_at = stop_at.or_else(|| give_up_at.is_none().then(|| Instant::now() + GRACE));
                 }
-                () = sleep(Duration::from_secs(1)) => self.check_alive()?,
+                () = sleep_until(stop_at) => {
+                    (stop_at, give_up_at) = (None, Some(Instant::now() + STOPPED));
+                    run.stopped = true;
+                    // It has ended already, and the kernel still says what it printed.
+                    if run.outcome.is_none() {
+                        self.control.send(InterruptRequest {}.into()).await?;
+                    }
+                }
+                () = sleep_until(give_up_at) => {
+                    self.is_whole = false;
+                    break;
+                }
+                _ = slice.tick() => run.pass(on_output),
+                _ = look.tick() => {
+                    self.check_alive()?;
+                    if let Err(error) = guard.check() {
+                        run.rest(on_output);
+                        return Err(error);
+                    }
+                }
+                reply = self.shell.read() => run.reply(&reply.context("the kernel's answer cannot be read")?),
+                // The answer to an interrupt says nothing new.
+                _ = self.control.read() => {}
+                () = sleep_until(run.over_at()) => {}
+                frames = self.outputs.next() => {
+                    run.output(&frames, on_output);
+                    // What has arrived besides, without asking all the others each time.
+                    for _ in 0..BATCH {
+                        let Some(frames) = self.outputs.next().now_or_never() else { break };
+                        run.output(&frames, on_output);
+                    }
+                }
             }
         }
-        while let Ok(message) = timeout(LATE_OUTPUT, self.iopub.read()).await {
-            run.output(message, on_output);
+        run.rest(on_output);
+        if run.stopped {
+            return Ok(Outcome::Stopped);
         }
-        run.text("stdout", "", on_output);
         Ok(run.outcome.unwrap_or(Outcome::Error))
+    }
+
+    /// Whether another cell can run on this kernel; one that was stopped while it printed without end leaves it useless.
+    pub fn is_whole(&self) -> bool {
+        self.is_whole
     }
 
     /// Ends the kernel.
     pub async fn shutdown(mut self) {
-        let asked = self
-            .control
-            .send(ShutdownRequest { restart: false }.into())
-            .await;
-        if asked.is_ok() {
+        let asked = self.is_whole
+            && self
+                .control
+                .send(ShutdownRequest { restart: false }.into())
+                .await
+                .is_ok();
+        if asked {
             let _ = timeout(Duration::from_secs(2), self.evcxr.child.wait()).await;
         }
         self.evcxr.end().await;
     }
 }
 
+/// What a kernel says about the cells that it runs.
+struct Outputs {
+    socket: SubSocket,
+    signer: Signer,
+}
+
+impl Outputs {
+    async fn connect(info: &ConnectionInfo) -> Result<Self> {
+        let mut socket = SubSocket::new();
+        socket.subscribe("").await?;
+        socket.connect(&info.iopub_url()).await?;
+        let signer = Signer::new(info)?;
+        Ok(Self { socket, signer })
+    }
+
+    /// The next message that the kernel has signed.
+    async fn next(&mut self) -> Frames {
+        loop {
+            let Ok(message) = self.socket.recv().await else {
+                // The kernel ends, which is noticed elsewhere, or the socket connects again.
+                sleep(SLICE).await;
+                continue;
+            };
+            if let Ok(frames) = Frames::checked(message, &self.signer) {
+                return frames;
+            }
+        }
+    }
+}
+
 /// What has arrived of one cell.
 struct Run {
     id: String,
-    fold: Fold,
+    limit: Limit,
     outcome: Option<Outcome>,
+    stopped: bool,
     idle: bool,
+    heard: Instant,
 }
 
+/// The larger a message, the more memory it takes to read it.
+const LARGEST: usize = 16_000_000;
+
 impl Run {
-    fn is_mine(&self, message: &JupyterMessage) -> bool {
-        message
-            .parent_header
-            .as_ref()
-            .is_some_and(|parent| parent.msg_id == self.id)
+    fn new(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            limit: Limit::default(),
+            outcome: None,
+            stopped: false,
+            idle: false,
+            heard: Instant::now(),
+        }
+    }
+
+    /// When it is over, if nothing more is heard: a moment after the kernel has answered and said that it is idle. That word is
+    /// lost when a cell prints more than the kernel can send.
+    fn over_at(&self) -> Option<Instant> {
+        let silence = match (self.stopped, self.idle) {
+            (true, _) => QUIET,
+            (false, true) => LATE_OUTPUT,
+            (false, false) => SILENCE,
+        };
+        self.outcome.map(|_| self.heard + silence)
     }
 
     fn reply(&mut self, message: &JupyterMessage) {
-        if let (true, JupyterMessageContent::ExecuteReply(reply)) =
-            (self.is_mine(message), &message.content)
-        {
+        let mine = message
+            .parent_header
+            .as_ref()
+            .is_some_and(|parent| parent.msg_id == self.id);
+        if let (true, JupyterMessageContent::ExecuteReply(reply)) = (mine, &message.content) {
+            self.heard = Instant::now();
             self.outcome = Some(if reply.status == ReplyStatus::Ok {
                 Outcome::Ok
             } else {
@@ -240,70 +348,112 @@ impl Run {
         }
     }
 
-    fn output(
-        &mut self,
-        message: jupyter_zmq_client::Result<JupyterMessage>,
-        on_output: &mut (dyn FnMut(Output) + Send),
-    ) {
-        // A message of a kind that this client does not know is no output.
-        let Ok(message) = message else { return };
-        if !self.is_mine(&message) {
+    fn output(&mut self, frames: &Frames, on_output: &mut (dyn FnMut(Output) + Send)) {
+        if !contains(frames.parent(), &self.id) {
             return;
         }
-        match message.content {
-            JupyterMessageContent::Status(status) => {
-                self.idle |= status.execution_state == ExecutionState::Idle
-            }
-            JupyterMessageContent::StreamContent(stream) => {
-                let name = if matches!(stream.name, Stdio::Stdout) {
-                    "stdout"
-                } else {
-                    "stderr"
-                };
-                let text = self.fold.pass(&stream.text);
-                on_output(stream_output(name, text));
-            }
-            JupyterMessageContent::ExecuteResult(result) if is_unit(&result.data) => {}
-            JupyterMessageContent::ExecuteResult(result) => {
-                self.text("stdout", "", on_output);
-                on_output(Output::ExecuteResult(ExecuteResult {
-                    execution_count: result.execution_count,
-                    data: result.data,
-                    metadata: result.metadata,
-                }));
-            }
-            JupyterMessageContent::ErrorOutput(error) => {
-                self.text("stdout", "", on_output);
-                let (ename, evalue, traceback) = (error.ename, error.evalue, error.traceback);
-                on_output(Output::Error(ErrorOutput {
-                    ename,
-                    evalue,
-                    traceback,
-                }));
+        self.heard = Instant::now();
+        if contains(frames.header(), "\"stream\"") {
+            self.limit.take_unread(frames.content());
+            return;
+        }
+        let size = frames.content().len();
+        let message = if size <= LARGEST { frames.read() } else { None };
+        let Some(message) = message else {
+            self.too_large(size, None, on_output);
+            return;
+        };
+        let content = message.content.clone();
+        match message.kind() {
+            "status" => self.idle |= content["execution_state"] == "idle",
+            "execute_result" | "display_data" => self.result(content, size, on_output),
+            "error" if self.stopped => {} // It says that the program was stopped.
+            "error" => {
+                if !self.limit.admits(size) {
+                    let text = content["evalue"].as_str().map(limit::part_of);
+                    self.too_large(size, text, on_output);
+                } else if let Ok(error) = serde_json::from_value::<ErrorOutput>(content) {
+                    self.rest(on_output);
+                    on_output(Output::Error(error));
+                }
             }
             _ => {}
         }
     }
 
-    /// Sends `text` after the newline that a progress line still owes.
-    fn text(&mut self, name: &str, text: &str, on_output: &mut (dyn FnMut(Output) + Send)) {
-        let owed = self.fold.finish();
-        if !owed.is_empty() || !text.is_empty() {
-            on_output(stream_output(name, format!("{owed}{text}")));
+    fn result(&mut self, content: Value, size: usize, on_output: &mut (dyn FnMut(Output) + Send)) {
+        if !self.limit.admits(size) {
+            let text = content["data"]["text/plain"].as_str().map(limit::part_of);
+            return self.too_large(size, text, on_output);
         }
+        let Ok(result) = serde_json::from_value::<ExecuteResult>(content) else {
+            return;
+        };
+        if is_unit(&result.data) {
+            return;
+        }
+        self.rest(on_output);
+        on_output(Output::ExecuteResult(result));
     }
+
+    /// In place of a value that is too large: the start of its text, and how much that leaves out.
+    fn too_large(
+        &mut self,
+        size: usize,
+        text: Option<String>,
+        on_output: &mut (dyn FnMut(Output) + Send),
+    ) {
+        self.rest(on_output);
+        let part = text.filter(|_| self.limit.admits(0));
+        let left_out = limit::LeftOut {
+            lines: 0,
+            bytes: (size - part.as_ref().map_or(0, String::len).min(size)) as u64,
+        };
+        if let Some(text) = part {
+            on_output(display(Media::new(vec![MediaType::Plain(text)])));
+        }
+        on_output(display(left_out.media()));
+    }
+
+    /// Passes on what was printed since it was last called.
+    fn pass(&mut self, on_output: &mut (dyn FnMut(Output) + Send)) {
+        let pieces = self.limit.slice();
+        show(pieces, on_output);
+    }
+
+    /// Passes on all that was printed: what comes next stands below it.
+    fn rest(&mut self, on_output: &mut (dyn FnMut(Output) + Send)) {
+        let pieces = self.limit.finish();
+        show(pieces, on_output);
+    }
+}
+
+fn show(pieces: Vec<Piece>, on_output: &mut (dyn FnMut(Output) + Send)) {
+    for piece in pieces {
+        on_output(match piece {
+            Piece::Text(stream, text) => Output::Stream {
+                name: stream.name().to_owned(),
+                text: MultilineString(text),
+            },
+            Piece::LeftOut(left_out) => display(left_out.media()),
+        });
+    }
+}
+
+fn display(data: Media) -> Output {
+    Output::DisplayData(DisplayData {
+        data,
+        metadata: serde_json::Map::new(),
+    })
+}
+
+fn contains(part: &[u8], text: &str) -> bool {
+    memchr::memmem::find(part, text.as_bytes()).is_some()
 }
 
 /// Whether a cell's value is `()`, which is what a loop gives: nothing to show.
 fn is_unit(data: &Media) -> bool {
     matches!(data.content.as_slice(), [MediaType::Plain(text)] if text == "()")
-}
-
-fn stream_output(name: &str, text: String) -> Output {
-    Output::Stream {
-        name: name.to_owned(),
-        text: MultilineString(text),
-    }
 }
 
 fn execute_request(code: &str) -> ExecuteRequest {
@@ -344,4 +494,138 @@ async fn wait_for_port(evcxr: &mut Evcxr) -> Result<()> {
         sleep(Duration::from_millis(20)).await;
     }
     Ok(())
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+    use crate::fake::{Fake, connection};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// A session with a fake kernel, which lasts as long as both.
+    async fn session() -> (Session, Fake, tempfile::TempDir) {
+        let info = connection("key").await;
+        let fake = Fake::start(&info).await;
+        let folder = tempfile::tempdir().unwrap();
+        let mut sleeper = tokio::process::Command::new("sleep");
+        sleeper.arg("600");
+        let own = folder.path().join("kernel");
+        std::fs::create_dir(&own).unwrap();
+        let evcxr = Evcxr::fake(sleeper, own, info).unwrap();
+        (Session::connect(evcxr).await.unwrap(), fake, folder)
+    }
+
+    fn size(output: &Output) -> usize {
+        serde_json::to_string(output).unwrap().len()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_flood_of_lines_comes_in_a_few_bounded_pieces() {
+        let (mut session, _fake, _folder) = session().await;
+        let mut outputs = Vec::new();
+        let start = Instant::now();
+        let outcome = session
+            .execute("print 20000", &mut |output| outputs.push(output))
+            .await
+            .unwrap();
+        println!("took {:?}", start.elapsed());
+        assert_eq!(outcome, Outcome::Ok);
+        assert!(
+            start.elapsed() < Duration::from_secs(120),
+            "took {:?}",
+            start.elapsed()
+        );
+        let bytes: usize = outputs.iter().map(size).sum();
+        assert!(bytes < 1_500_000, "{bytes} bytes");
+        let pieces = start.elapsed().as_millis() as usize / SLICE.as_millis() as usize + 10;
+        assert!(outputs.len() < pieces, "{} pieces", outputs.len());
+        let all = serde_json::to_string(&outputs).unwrap();
+        let (start, end) = (&all[..80], &all[all.len() - 80..]);
+        assert!(
+            all.contains("lines left out") && all.contains("19999"),
+            "{outcome:?}, {} pieces: {start} … {end}",
+            outputs.len()
+        );
+        // The next cell starts anew.
+        let mut outputs = Vec::new();
+        session
+            .execute("print 3", &mut |output| outputs.push(output))
+            .await
+            .unwrap();
+        assert_eq!(outputs.len(), 1, "{outputs:?}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_cell_that_prints_without_end_is_stopped_at_once() {
+        let (mut session, _fake, _folder) = session().await;
+        let stopper = Stopper::new(&session);
+        let bytes = AtomicUsize::new(0);
+        let mut asked = None;
+        let mut started = Instant::now();
+        let stop = stopper.clone();
+        let outcome = session
+            .execute_stoppable("flood", &stopper, &mut |output| {
+                bytes.fetch_add(size(&output), Ordering::Relaxed);
+                if asked.is_none() {
+                    started = Instant::now();
+                    let stop = stop.clone();
+                    asked = Some(tokio::spawn(async move {
+                        sleep(Duration::from_secs(2)).await;
+                        stop.stop();
+                    }));
+                }
+            })
+            .await
+            .unwrap();
+        let took = started.elapsed() - Duration::from_secs(2);
+        println!("took {took:?}");
+        assert_eq!(outcome, Outcome::Stopped);
+        assert!(took < Duration::from_secs(5), "stopped after {took:?}");
+        assert!(bytes.load(Ordering::Relaxed) < 1_500_000);
+        assert!(!session.is_whole(), "the kernel still prints for this cell");
+        session.shutdown().await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_quiet_cell_that_is_stopped_leaves_its_kernel() {
+        let (mut session, _fake, _folder) = session().await;
+        let stopper = Stopper::new(&session);
+        let stop = stopper.clone();
+        tokio::spawn(async move {
+            sleep(Duration::from_millis(300)).await;
+            stop.stop();
+        });
+        let mut shown = Vec::new();
+        let outcome = session
+            .execute_stoppable("hang", &stopper, &mut |output| shown.push(output))
+            .await
+            .unwrap();
+        assert_eq!(outcome, Outcome::Stopped);
+        assert!(session.is_whole() && shown.is_empty(), "{shown:?}");
+        let outcome = session
+            .execute("print 1", &mut |output| shown.push(output))
+            .await
+            .unwrap();
+        assert_eq!((outcome, shown.len()), (Outcome::Ok, 1));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_value_that_is_too_large_is_cut() {
+        let (mut session, _fake, _folder) = session().await;
+        for size_of_value in [10_000_000, 50_000_000] {
+            let mut outputs = Vec::new();
+            let code = format!("value {size_of_value}");
+            session
+                .execute(&code, &mut |output| outputs.push(output))
+                .await
+                .unwrap();
+            let bytes: usize = outputs.iter().map(size).sum();
+            let all = serde_json::to_string(&outputs).unwrap();
+            assert!(
+                bytes < 100_000 && all.contains("characters left out"),
+                "{bytes} bytes"
+            );
+        }
+    }
 }

@@ -1,11 +1,15 @@
 //! The one library through which all cells of a kernel reach the crates.
 
-use crate::{Crates, Home};
-use anyhow::{Context, Result};
+use crate::Crates;
+use crate::workspace::write_if_changed;
+use anyhow::Result;
 use std::path::Path;
 
 /// The name of the library, and of the crate that every cell names.
 pub(crate) const NAME: &str = "kindling-shared";
+
+/// Its folder in the template.
+pub(crate) const FOLDER: &str = "shared";
 
 /// evcxr makes a library of each cell. Linked statically, each would hold the crates once more, with every static value
 /// they have: Candle's counter of tensor ids would start anew in each cell, tensors of two cells would have one id, and
@@ -17,14 +21,19 @@ const KIND: &str = if cfg!(windows) { "lib" } else { "dylib" };
 /// Run first in each kernel, and repeated by evcxr in each cell: a library that no cell names is not linked.
 pub(crate) const NAMED: &str = "use kindling_shared as _;";
 
-/// Writes the library's source; `requirements` are the lines of its `[dependencies]`.
-pub(crate) fn write(home: &Home, crates: Crates, requirements: &str) -> Result<()> {
-    let folder = home.shared(crates);
-    std::fs::create_dir_all(folder.join("src"))
-        .with_context(|| format!("cannot create {}", folder.display()))?;
-    // A workspace of its own: the home may lie in the repository's.
+/// The crates, as a manifest of the template asks for them: as the course does.
+pub(crate) fn requirements(crates: Crates) -> String {
+    let names = crates.names();
+    names
+        .map(|name| format!("{name} = {{ workspace = true }}\n"))
+        .collect()
+}
+
+/// Writes the library's manifest and source into its folder.
+pub(crate) fn write(folder: &Path, crates: Crates) -> Result<()> {
     let manifest = format!(
-        "[package]\nname = \"{NAME}\"\nversion = \"1.0.0\"\nedition = \"2024\"\n\n[lib]\ncrate-type = [\"{KIND}\"]\n\n[dependencies]\n{requirements}\n[workspace]\n"
+        "[package]\nname = \"{NAME}\"\nversion = \"1.0.0\"\nedition = \"2024\"\n\n[lib]\ncrate-type = [\"{KIND}\"]\n\n[dependencies]\n{}",
+        requirements(crates)
     );
     let source: String = crates
         .names()
@@ -32,12 +41,4 @@ pub(crate) fn write(home: &Home, crates: Crates, requirements: &str) -> Result<(
         .collect();
     write_if_changed(&folder.join("Cargo.toml"), &manifest)?;
     write_if_changed(&folder.join("src/lib.rs"), &source)
-}
-
-/// Writes a file only when its text is new: cargo takes a file that was written again for one that was changed.
-pub(crate) fn write_if_changed(file: &Path, text: &str) -> Result<()> {
-    if std::fs::read_to_string(file).is_ok_and(|old| old == text) {
-        return Ok(());
-    }
-    std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
 }

@@ -1,5 +1,6 @@
 //! Starts evcxr_jupyter in a folder of its own.
 
+use crate::home::create_private;
 use crate::{Crates, Home, sources};
 use anyhow::{Context, Result, bail};
 use jupyter_protocol::{ConnectionInfo, connection_info::Transport};
@@ -83,10 +84,10 @@ impl Evcxr {
     /// Starts a kernel with the crates that [`crate::prepare_for`] compiled.
     pub async fn start(home: &Home, crates: Crates) -> Result<Self> {
         if !crate::is_prepared_for(home, crates) {
-            let with = crates
-                .extra()
-                .map_or(String::new(), |extra| format!(" with {extra}"));
-            bail!("the kernel{with} is not prepared; run `cargo course kernel prepare`");
+            let (with, which) = crates.extra().map_or(Default::default(), |extra| {
+                (format!(" with {extra}"), format!(" --crates {extra}"))
+            });
+            bail!("the kernel{with} is not prepared; run `cargo course kernel prepare{which}`");
         }
         clean_up(home);
         let folder = copy_template(home, crates)?;
@@ -192,6 +193,25 @@ impl Evcxr {
         })
     }
 
+    /// A kernel for tests: any process, with the folder and the connection of another.
+    #[cfg(all(test, unix))]
+    pub(crate) fn fake(
+        mut command: Command,
+        folder: PathBuf,
+        connection: ConnectionInfo,
+    ) -> Result<Self> {
+        let child = command.process_group(0).kill_on_drop(true).spawn()?;
+        let process = child.id().context("the process ended")?;
+        std::fs::write(folder.join("pid"), process.to_string())?;
+        let watchdog = Watchdog::start(process, &folder)?;
+        Ok(Self {
+            child,
+            folder: Folder(folder),
+            connection,
+            _watchdog: watchdog,
+        })
+    }
+
     /// What evcxr wrote to its standard error, for error messages.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.folder.0.join("log"))
@@ -261,12 +281,11 @@ fn new_folder(home: &Home) -> Result<Folder> {
     let path = home
         .sessions()
         .join(format!("kernel-{}", &random_key()?[..12]));
-    std::fs::create_dir_all(&path).with_context(|| format!("cannot create {}", path.display()))?;
+    home.create()?;
+    create_private(&path)?;
     Ok(Folder(path))
 }
 
-/// A copy of the template: compiled crates as hard links, because nothing writes to them; what cargo
-/// rewrites as copies.
 /// The folders called `name` in the folders of `folder`.
 fn each(folder: &Path, name: &str) -> Vec<PathBuf> {
     let folders = std::fs::read_dir(folder).into_iter().flatten().flatten();
@@ -276,6 +295,7 @@ fn each(folder: &Path, name: &str) -> Vec<PathBuf> {
         .collect()
 }
 
+/// A copy of the template: compiled crates as hard links, because nothing writes to them; what cargo rewrites as copies.
 fn copy_template(home: &Home, crates: Crates) -> Result<Folder> {
     let folder = new_folder(home)?;
     let template = home.template(crates);
@@ -289,29 +309,42 @@ fn copy_template(home: &Home, crates: Crates) -> Result<Folder> {
     Ok(folder)
 }
 
+/// Copies a folder, but for what the compiler keeps to compile the same again.
 pub(crate) fn copy_tree(from: &Path, to: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(to)?;
     for entry in std::fs::read_dir(from)? {
         let entry = entry?;
-        let (source, target) = (entry.path(), to.join(entry.file_name()));
-        if entry.file_type()?.is_dir() {
-            if entry.file_name() != "incremental" {
-                copy_tree(&source, &target)?;
-            }
-            continue;
-        }
-        let compiled = source
-            .extension()
-            .is_some_and(|end| end == "rlib" || end == "rmeta" || end == "so");
-        if !(compiled && std::fs::hard_link(&source, &target).is_ok()) {
-            copy_with_time(&source, &target)?;
+        if entry.file_name() != "incremental" {
+            copy_entry(&entry, &to.join(entry.file_name()))?;
         }
     }
     Ok(())
 }
 
+/// Copies a file, a link or a folder; whatever is compiled becomes a link to the same bytes where that can be.
+pub(crate) fn copy_entry(entry: &std::fs::DirEntry, target: &Path) -> std::io::Result<()> {
+    let (source, kind) = (entry.path(), entry.file_type()?);
+    if kind.is_dir() {
+        return copy_tree(&source, target);
+    }
+    #[cfg(unix)]
+    if kind.is_symlink() {
+        return std::os::unix::fs::symlink(std::fs::read_link(&source)?, target);
+    }
+    let compiled = source
+        .extension()
+        .is_some_and(|end| end == "rlib" || end == "rmeta" || end == "so");
+    if compiled {
+        let _ = std::fs::remove_file(target);
+        if std::fs::hard_link(&source, target).is_ok() {
+            return Ok(());
+        }
+    }
+    copy_with_time(&source, target)
+}
+
 /// Copies a file with its modification time, by which cargo knows that nothing is to be rebuilt.
-fn copy_with_time(from: &Path, to: &Path) -> std::io::Result<()> {
+pub(crate) fn copy_with_time(from: &Path, to: &Path) -> std::io::Result<()> {
     std::fs::copy(from, to)?;
     let modified = std::fs::metadata(from)?.modified()?;
     std::fs::File::options()
@@ -328,7 +361,7 @@ fn random_key() -> Result<String> {
 }
 
 /// Writes a file that only its owner can read: whoever knows the key can run code.
-pub(crate) fn write_private(path: &Path, text: &str) -> Result<()> {
+pub fn write_private(path: &Path, text: &str) -> Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]

@@ -94,7 +94,10 @@ impl Client {
 async fn jupyter_gets_a_kernel_with_its_own_key_and_progress_in_place() {
     let home = Home::locate(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));
     if !is_prepared(&home) {
-        println!("skipped: the kernel is not prepared; run `cargo course kernel prepare`");
+        kindling_skip::skip(
+            kindling_skip::Need::Kernel,
+            "the kernel is not prepared; run `cargo course kernel prepare`",
+        );
         return;
     }
     let localhost = IpAddr::V4(Ipv4Addr::LOCALHOST);

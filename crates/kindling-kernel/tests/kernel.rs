@@ -10,13 +10,17 @@ use nbformat::v4::Output;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// The home of this repository, or `None` with the reason printed.
+/// The home of this repository, or `None` with a note that the test is skipped.
+#[track_caller]
 fn home() -> Option<Home> {
     let home = Home::locate(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));
     if is_prepared(&home) {
         return Some(home);
     }
-    println!("skipped: the kernel is not prepared; run `cargo course kernel prepare`");
+    kindling_skip::skip(
+        kindling_skip::Need::Kernel,
+        "the kernel is not prepared; run `cargo course kernel prepare`",
+    );
     None
 }
 
@@ -132,7 +136,7 @@ async fn a_runaway_cell_is_stopped_and_the_kernel_answers_again() {
         })
         .await
         .unwrap();
-    assert_eq!(outcome, Outcome::Error);
+    assert_eq!(outcome, Outcome::Stopped);
     assert!(
         started.elapsed() < Duration::from_secs(20),
         "stopped after {:?}",
@@ -154,6 +158,75 @@ async fn a_runaway_cell_is_stopped_and_the_kernel_answers_again() {
         run(&mut session, "println!(\"{}\", rounds > 0);").await.1,
         "true\n"
     );
+    session.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cell_that_prints_without_end_is_bounded_and_stopped() {
+    let Some(home) = home() else { return };
+    let _alone = ALONE.lock().await;
+    let mut session = Session::start(&home).await.unwrap();
+    for (code, end) in [
+        ("for i in 0..100_000 { println!(\"{i}\"); }", "99999"),
+        ("for i in 0..20_000 { eprintln!(\"{i}\"); }", "19999"),
+    ] {
+        let (mut shown, mut started) = (String::new(), None);
+        let outcome = session
+            .execute(code, &mut |output| {
+                started.get_or_insert_with(Instant::now);
+                shown.push_str(&as_text(&output));
+            })
+            .await
+            .unwrap();
+        let took = started.unwrap().elapsed();
+        println!("{code} took {took:?}");
+        assert_eq!(outcome, Outcome::Ok);
+        assert!(took < Duration::from_secs(30), "took {took:?}");
+        assert!(
+            shown.starts_with("0\n1\n") && shown.contains(end) && shown.contains("lines left out")
+        );
+        assert!(shown.len() < 1_500_000, "{} bytes", shown.len());
+    }
+    // One line, and a value.
+    for code in [
+        "println!(\"{}\", \"x\".repeat(100_000_000));",
+        "\"x\".repeat(100_000_000)",
+    ] {
+        let (outcome, shown) = run(&mut session, code).await;
+        assert_eq!(outcome, Outcome::Ok);
+        assert!(
+            shown.len() < 1_500_000 && shown.contains("characters left out"),
+            "{} bytes",
+            shown.len()
+        );
+    }
+
+    let stopper = Stopper::new(&session);
+    let (mut bytes, mut asked) = (0, None);
+    let stop = stopper.clone();
+    let outcome = session
+        .execute_stoppable(
+            "let mut i = 0u64; loop { println!(\"{i}\"); i += 1; }",
+            &stopper,
+            &mut |output| {
+                bytes += as_text(&output).len();
+                asked.get_or_insert_with(|| {
+                    let stop = stop.clone();
+                    tokio::spawn(async move {
+                        tokio::time::sleep(Duration::from_secs(3)).await;
+                        stop.stop();
+                        Instant::now()
+                    })
+                });
+            },
+        )
+        .await
+        .unwrap();
+    let took = asked.unwrap().await.unwrap().elapsed();
+    println!("stopped after {took:?}, {bytes} bytes");
+    assert_eq!(outcome, Outcome::Stopped);
+    assert!(took < Duration::from_secs(4), "stopped after {took:?}");
+    assert!(bytes < 1_500_000, "{bytes} bytes");
     session.shutdown().await;
 }
 

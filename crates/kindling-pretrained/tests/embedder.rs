@@ -3,11 +3,7 @@
 //! `KINDLING_MINILM` names the folder of all-MiniLM-L6-v2.
 #![allow(clippy::unwrap_used)]
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    time::Instant,
-};
+use std::{fs, path::Path, time::Instant};
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
@@ -15,14 +11,6 @@ use candle_transformers::models::bert;
 use kindling::data::Random;
 use kindling_pretrained::{Bert, BertConfig, Embedder};
 use serde_json::{Value, json};
-
-fn minilm() -> Option<PathBuf> {
-    let folder = std::env::var_os("KINDLING_MINILM").map(PathBuf::from);
-    if folder.is_none() {
-        println!("skipped: set KINDLING_MINILM to the folder of all-MiniLM-L6-v2");
-    }
-    folder
-}
 
 fn numbers(value: &Value) -> Vec<f64> {
     let numbers = value.as_array().unwrap();
@@ -34,7 +22,9 @@ fn numbers(value: &Value) -> Vec<f64> {
 
 #[test]
 fn vectors_are_sentence_transformers() {
-    let Some(folder) = minilm() else { return };
+    let Some(folder) = kindling_skip::minilm() else {
+        return;
+    };
     let fixture: Value = serde_json::from_str(include_str!("../fixtures/embedder.json")).unwrap();
     let sentences = fixture["sentences"].as_array().unwrap();
     assert_eq!(sentences.len(), 100);
@@ -256,7 +246,9 @@ fn what_is_wrong_with_a_folder_is_told_with_the_files_name() {
 #[test]
 #[ignore = "a measurement"]
 fn how_long_a_batch_takes() {
-    let Some(folder) = minilm() else { return };
+    let Some(folder) = kindling_skip::minilm() else {
+        return;
+    };
     let read = |file: &str| fs::read(folder.join(file)).unwrap();
     let ours: BertConfig = serde_json::from_slice(&read("config.json")).unwrap();
     let theirs: bert::Config = serde_json::from_slice(&read("config.json")).unwrap();

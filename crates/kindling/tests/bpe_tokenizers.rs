@@ -221,10 +221,7 @@ fn compare_training(texts: &[String], size: usize) {
 
 #[test]
 fn real_texts_are_learned_and_encoded_alike() {
-    let Some(mirror) = std::env::var_os("KINDLING_MIRROR") else {
-        eprintln!(
-            "skipped: set KINDLING_MIRROR to a folder that holds tinyshakespeare/ and tatoeba-cmn-eng/"
-        );
+    let Some(mirror) = kindling_skip::mirror("tinyshakespeare/ and tatoeba-cmn-eng/") else {
         return;
     };
     let cache = tempfile::tempdir().unwrap();

@@ -5,7 +5,7 @@ use kindling_pages::{Book, Cell, CellKind, Page, PageError};
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-/// What a line of a cell may hold: rustfmt's own width.
+/// What a line of a cell may hold: rustfmt's own width, for which `book/theme/kindling.css` leaves room on a screen of 1280 pixels.
 const WIDTH: usize = 100;
 /// rustfmt reads whole functions: a cell's lines stand this much further in there.
 const INDENT: usize = 4;

@@ -3,29 +3,25 @@
 //! `kindling-lessons` compiles the programs as modules whenever clippy reads it (see its build script), so there is no
 //! second build: clippy's findings come with the module's file and line, and those are the page's.
 
+use crate::cargo::{self, Kind};
 use anyhow::{Context, Result, bail};
 use kindling_pages::PageError;
 use serde_json::Value;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 /// Fails with page and line of everything that clippy or the compiler has to say.
 pub fn check(root: &Path) -> Result<String> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .args([
-            "clippy",
-            "--package",
-            "kindling-lessons",
-            "--lib",
-            "--message-format",
-            "json",
-        ])
-        .current_dir(root)
+    // The same profile as the stage that lints everything: Candle is checked once.
+    let output = cargo::command(Kind::Lint, root, "clippy")?
+        .args(["--package", "kindling-lessons", "--lib"])
+        .args(["--message-format", "json"])
         .stderr(Stdio::piped())
         .output()
         .context("cannot start `cargo clippy`; install it with `rustup component add clippy`")?;
     let text = String::from_utf8_lossy(&output.stdout);
+    text.lines()
+        .for_each(|line| kindling_kernel::note_compiled(line, true));
     let messages = text
         .lines()
         .filter_map(|line| serde_json::from_str(line).ok());

@@ -1,7 +1,7 @@
 //! Runs the cells of a notebook on the real kernel and keeps what they show.
 
 use anyhow::{Result, bail};
-use kindling_kernel::{Home, Outcome, Session, settle};
+use kindling_kernel::{Home, Outcome, Session, is_left_out, settle};
 use kindling_pages::{Cell, Page};
 use kindling_progress::Progress;
 use nbformat::v4::{self, MultilineString, Output};
@@ -37,7 +37,7 @@ pub async fn run_cells(page: &Page, notebook: &mut v4::Notebook, home: &Home) ->
             .map(tidy)
             .filter(|output| !is_unit(output))
             .collect();
-        let failed = outcome == Outcome::Error || fresh.iter().any(is_complaint);
+        let failed = outcome != Outcome::Ok || fresh.iter().any(is_complaint);
         if fresh.iter().any(is_undrawn) {
             session.shutdown().await;
             bail!(
@@ -90,8 +90,11 @@ fn is_undrawn(output: &Output) -> bool {
     plain_result(output).is_some_and(|text| text.starts_with("Figure("))
 }
 
-/// Adds an output; pieces of one stream become one.
+/// Adds an output; pieces of one stream become one, and a later word of how much was left out takes the place of the one before.
 fn push(outputs: &mut Vec<Output>, output: Output) {
+    if outputs.last().is_some_and(tells_what_is_left_out) && tells_what_is_left_out(&output) {
+        outputs.pop();
+    }
     if let (
         Some(Output::Stream { name, text }),
         Output::Stream {
@@ -105,6 +108,10 @@ fn push(outputs: &mut Vec<Output>, output: Output) {
         return;
     }
     outputs.push(output);
+}
+
+fn tells_what_is_left_out(output: &Output) -> bool {
+    matches!(output, Output::DisplayData(shown) if is_left_out(&shown.data))
 }
 
 /// What is kept: settled progress lines, no colours, no counters.
@@ -240,6 +247,23 @@ mod tests {
         )));
         let both = serde_json::json!({"text/plain": "Figure(\"a\", 5 kB of SVG)", "image/svg+xml": "<svg/>"});
         assert!(!is_undrawn(&result(both)));
+    }
+
+    #[test]
+    fn how_much_was_left_out_is_said_once() {
+        let said = |characters| {
+            Output::DisplayData(v4::DisplayData {
+                data: kindling_kernel::left_out(characters),
+                metadata: serde_json::Map::new(),
+            })
+        };
+        let mut outputs = Vec::new();
+        for characters in [5, 50, 500] {
+            push(&mut outputs, said(characters));
+        }
+        assert_eq!(outputs.len(), 1);
+        let text = serde_json::to_string(&outputs).unwrap();
+        assert!(text.contains("500 characters left out"), "{text}");
     }
 
     #[test]

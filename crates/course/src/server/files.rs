@@ -1,10 +1,11 @@
-//! Serves the files of the built book, and gives each page the token with which it may run code.
+//! Serves the files of the built book, and tells each page that a server stands behind it.
 
 use super::Shared;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use percent_encoding::percent_decode_str;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -22,21 +23,32 @@ pub async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Respo
         .is_ok_and(|found| found.is_dir())
     {
         if !path.ends_with('/') {
-            let to = format!("{path}/");
+            // One slash: an address that starts with two names another host.
+            let to = format!("/{}/", path.trim_start_matches('/'));
             return (StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, to)]).into_response();
         }
         file.push("index.html");
     }
-    match tokio::fs::read(&file).await {
-        Ok(bytes) => answer(&shared, &file, bytes),
-        Err(_) => missing(&shared).await,
+    match read(&shared.book, &file).await {
+        Some(bytes) => answer(&file, bytes),
+        None => missing(&shared).await,
     }
 }
 
-fn answer(shared: &Shared, file: &Path, bytes: Vec<u8>) -> Response {
+/// The bytes of a file that really lies below `folder`: a link to elsewhere is not followed.
+async fn read(folder: &Path, file: &Path) -> Option<Vec<u8>> {
+    let folder = tokio::fs::canonicalize(folder).await.ok()?;
+    let file = tokio::fs::canonicalize(file).await.ok()?;
+    if !file.starts_with(folder) {
+        return None;
+    }
+    tokio::fs::read(file).await.ok()
+}
+
+fn answer(file: &Path, bytes: Vec<u8>) -> Response {
     let kind = content_type(file);
     let body = if kind.starts_with("text/html") {
-        with_token(&bytes, &shared.token)
+        marked(&bytes)
     } else {
         bytes
     };
@@ -50,25 +62,28 @@ fn answer(shared: &Shared, file: &Path, bytes: Vec<u8>) -> Response {
 
 async fn missing(shared: &Shared) -> Response {
     let file = shared.book.join("404.html");
-    let mut response = match tokio::fs::read(&file).await {
-        Ok(bytes) => answer(shared, &file, bytes),
-        Err(_) => "no such page\n".into_response(),
+    let mut response = match read(&shared.book, &file).await {
+        Some(bytes) => answer(&file, bytes),
+        None => "no such page\n".into_response(),
     };
     *response.status_mut() = StatusCode::NOT_FOUND;
     response
 }
 
-/// The page with the token in its head: only a page of ours can read it.
-fn with_token(html: &[u8], token: &str) -> Vec<u8> {
-    let meta = format!("<meta name=\"kindling-server\" content=\"{token}\">\n</head>");
+/// The page with a mark in its head, by which it knows that its cells can be run. It holds no secret.
+fn marked(html: &[u8]) -> Vec<u8> {
+    let mark = "<meta name=\"kindling-server\" content=\"up\">\n</head>";
     String::from_utf8_lossy(html)
-        .replacen("</head>", &meta, 1)
+        .replacen("</head>", mark, 1)
         .into_bytes()
 }
 
 /// The file below `folder` that a path of an address means; none when it leads elsewhere or to a hidden file.
 fn below(folder: &Path, path: &str) -> Option<PathBuf> {
-    let path = decode(path)?;
+    let path = percent_decode_str(path).decode_utf8().ok()?;
+    if path.contains(['\0', '\\']) {
+        return None;
+    }
     let mut file = folder.to_owned();
     for part in Path::new(path.trim_start_matches('/')).components() {
         match part {
@@ -78,24 +93,6 @@ fn below(folder: &Path, path: &str) -> Option<PathBuf> {
         }
     }
     Some(file)
-}
-
-/// Undoes percent-encoding.
-fn decode(path: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(path.len());
-    let mut rest = path.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = after;
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let digits = std::str::from_utf8(rest.get(..2)?).ok()?;
-        bytes.push(u8::from_str_radix(digits, 16).ok()?);
-        rest = &rest[2..];
-    }
-    let text = String::from_utf8(bytes).ok()?;
-    (!text.contains(['\0', '\\'])).then_some(text)
 }
 
 fn content_type(file: &Path) -> &'static str {
@@ -131,18 +128,31 @@ mod tests {
             "/.kindling",
             "/a%00b",
             "/a%5c..%5cb",
-            "/%zz",
-            "/%é",
+            "/%ff",
         ] {
             assert_eq!(file(path), None, "{path}");
         }
     }
 
     #[test]
-    fn a_page_gets_the_token_once() {
-        let html = with_token(b"<head><title>A</title></head><body></head>", "abc");
+    fn a_page_is_marked_once() {
+        let html = marked(b"<head><title>A</title></head><body></head>");
         let html = String::from_utf8(html).unwrap();
-        assert_eq!(html.matches("content=\"abc\"").count(), 1);
+        assert_eq!(html.matches("kindling-server").count(), 1);
         assert!(html.starts_with("<head><title>A</title><meta name=\"kindling-server\""));
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_link_that_leads_out_of_the_book_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let book = folder.path().join("book");
+        std::fs::create_dir_all(&book).unwrap();
+        std::fs::write(folder.path().join("secret"), "s").unwrap();
+        std::fs::write(book.join("page"), "p").unwrap();
+        std::os::unix::fs::symlink("../secret", book.join("out")).unwrap();
+        std::os::unix::fs::symlink("page", book.join("in")).unwrap();
+        assert_eq!(read(&book, &book.join("out")).await, None);
+        assert_eq!(read(&book, &book.join("in")).await.unwrap(), b"p");
     }
 }

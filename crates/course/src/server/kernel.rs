@@ -1,14 +1,16 @@
 //! The WebSocket behind the Run buttons: one for each open page, with a kernel of its own once a cell was run.
 //!
 //! A page sends `{"type": "run", "cell": …, "code": …}`, `{"type": "interrupt"}` or `{"type": "restart"}`. It gets
-//! `status` (how far the kernel is), `started`, `output` (as in a notebook file) and `finished` for a cell, and
+//! `status` (how far the kernel is), `waiting`, `started`, `output` (as in a notebook file) and `finished` for a cell, and
 //! `reload` or `problem` when a page of the book was saved.
 
-use super::{Notice, Shared, Status, is_own_origin, is_token};
+use super::outbox::Outbox;
+use super::{ASKED, Notice, Shared, Status, is_own_origin};
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use futures_util::{SinkExt, StreamExt};
 use kindling_kernel::{Crates, Outcome, Session, Stopper};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -18,11 +20,11 @@ use tokio::sync::{broadcast, mpsc, watch};
 
 /// A cell longer than this is no cell.
 const LARGEST_MESSAGE: usize = 1 << 20;
+/// More cells than these wait for no page.
+const WAITING_CELLS: usize = 128;
 
 #[derive(Deserialize)]
-pub struct Credentials {
-    #[serde(default)]
-    token: String,
+pub struct Wish {
     /// The crate that the page uses besides those of every page; empty for none.
     #[serde(default)]
     crates: String,
@@ -39,18 +41,16 @@ enum Ask {
 /// Takes a page's WebSocket.
 pub async fn connect(
     State(shared): State<Arc<Shared>>,
-    Query(credentials): Query<Credentials>,
+    Query(wish): Query<Wish>,
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    if !is_own_origin(&headers) || !is_token(&shared.token, &credentials.token) {
-        return (
-            StatusCode::FORBIDDEN,
-            "reload the page: its token is not this server's\n",
-        )
-            .into_response();
+    // Who asks has the cookie already: see `entrance`.
+    if !is_own_origin(&headers) {
+        let message = "only a page of this server may run code\n";
+        return (StatusCode::FORBIDDEN, message).into_response();
     }
-    let extra = Some(credentials.crates.as_str()).filter(|name| !name.is_empty());
+    let extra = Some(wish.crates.as_str()).filter(|name| !name.is_empty());
     let crates = match crate::kernel::known(extra) {
         Ok(crates) => crates,
         Err(error) => return (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
@@ -66,6 +66,7 @@ enum Command {
         cell: String,
         code: String,
         epoch: u64,
+        stops: u64,
     },
     Restart,
 }
@@ -76,76 +77,110 @@ struct Control {
     crates: Crates,
     /// Cells asked for in an earlier epoch are not run.
     epoch: watch::Sender<u64>,
+    /// How often the page said stop: cells that waited then are not run.
+    stops: watch::Sender<u64>,
     stopper: Mutex<Option<Stopper>>,
 }
 
-async fn talk(mut socket: WebSocket, shared: Arc<Shared>, crates: Crates) {
-    let (events, mut outgoing) = mpsc::unbounded_channel::<Value>();
+async fn talk(socket: WebSocket, shared: Arc<Shared>, crates: Crates) {
+    let events = Arc::new(Outbox::default());
     let control = Arc::new(Control {
         crates,
         epoch: watch::Sender::new(0),
+        stops: watch::Sender::new(0),
         stopper: Mutex::new(None),
     });
-    let mut worker: Option<mpsc::UnboundedSender<Command>> = None;
+    let mut worker: Option<mpsc::Sender<Command>> = None;
     let mut status = shared.status.subscribe();
     let mut notices = shared.notices.subscribe();
     let mut closing = shared.closing.subscribe();
-    let _ = events.send(status_event(&status.borrow_and_update()));
-    loop {
-        tokio::select! {
-            message = socket.recv() => match message {
-                Some(Ok(Message::Text(text))) => match serde_json::from_str(&text) {
-                    Ok(ask) => obey(ask, &mut worker, &events, &control, &shared),
-                    Err(error) => {
-                        let _ = events.send(json!({"type": "problem", "message": format!("the page asked for something unknown: {error}")}));
-                    }
-                },
-                Some(Ok(Message::Close(_)) | Err(_)) | None => break,
-                Some(Ok(_)) => {}
-            },
-            Some(event) = outgoing.recv() => {
-                if socket.send(Message::Text(event.to_string().into())).await.is_err() {
-                    break;
-                }
+    shared.ask_for(crates);
+    let mut extra = shared.extra.subscribe();
+    let mut told = shared.status_for(crates);
+    events.tell(status_event(&told));
+    let (mut write, mut read) = socket.split();
+    // Beside the reading: a page that reads slowly can say stop all the same.
+    let writing = async {
+        while let Some(event) = events.next().await {
+            if write.send(Message::Text(event.into())).await.is_err() {
+                break;
             }
-            Ok(()) = status.changed() => {
-                let event = status_event(&status.borrow_and_update());
-                let _ = events.send(event);
-            }
-            notice = notices.recv() => match notice {
-                Ok(Notice::Reload) | Err(broadcast::error::RecvError::Lagged(_)) => {
-                    let _ = events.send(json!({"type": "reload"}));
-                }
-                Ok(Notice::Problem(message)) => {
-                    let _ = events.send(json!({"type": "problem", "message": message}));
-                }
-                Err(broadcast::error::RecvError::Closed) => break,
-            },
-            () = async { drop(closing.wait_for(|closing| *closing).await) } => break,
         }
+    };
+    let reading = async {
+        loop {
+            tokio::select! {
+                message = read.next() => match message {
+                    Some(Ok(Message::Text(text))) => match serde_json::from_str(&text) {
+                        Ok(ask) => obey(ask, &mut worker, &events, &control, &shared),
+                        Err(error) => {
+                            events.tell(json!({"type": "problem", "message": format!("the page asked for something unknown: {error}")}));
+                        }
+                    },
+                    Some(Ok(Message::Close(_)) | Err(_)) | None => break,
+                    Some(Ok(_)) => {}
+                },
+                Ok(()) = async { tokio::select! { news = status.changed() => news, news = extra.changed() => news } } => {
+                    let now = shared.status_for(crates);
+                    if now != told {
+                        events.tell(status_event(&now));
+                        told = now;
+                    }
+                }
+                notice = notices.recv() => match notice {
+                    Ok(Notice::Reload) | Err(broadcast::error::RecvError::Lagged(_)) => {
+                        events.tell(json!({"type": "reload"}));
+                    }
+                    Ok(Notice::Problem(message)) => {
+                        events.tell(json!({"type": "problem", "message": message}));
+                    }
+                    Err(broadcast::error::RecvError::Closed) => break,
+                },
+                () = async { drop(closing.wait_for(|closing| *closing).await) } => break,
+            }
+        }
+    };
+    tokio::select! {
+        () = writing => {}
+        () = reading => {}
     }
     // The worker stops what runs and ends its kernel.
     control.epoch.send_modify(|epoch| *epoch += 1);
 }
 
 fn status_event(status: &Status) -> Value {
-    json!({"type": "status", "state": status.state, "message": status.message})
+    let state = if status.state == ASKED {
+        "preparing"
+    } else {
+        status.state
+    };
+    json!({"type": "status", "state": state, "message": status.message, "progress": status.progress})
 }
 
 fn obey(
     ask: Ask,
-    worker: &mut Option<mpsc::UnboundedSender<Command>>,
-    events: &mpsc::UnboundedSender<Value>,
+    worker: &mut Option<mpsc::Sender<Command>>,
+    events: &Arc<Outbox>,
     control: &Arc<Control>,
     shared: &Arc<Shared>,
 ) {
     match ask {
         Ask::Run { cell, code } => {
-            let epoch = *control.epoch.borrow();
+            let (epoch, stops) = (*control.epoch.borrow(), *control.stops.borrow());
             let queue = worker.get_or_insert_with(|| start_worker(events, control, shared));
-            let _ = queue.send(Command::Run { cell, code, epoch });
+            let command = Command::Run {
+                cell: cell.clone(),
+                code,
+                epoch,
+                stops,
+            };
+            if queue.try_send(command).is_err() {
+                let message = format!("more than {WAITING_CELLS} cells wait already");
+                events.tell(finished(&cell, "lost", &message, 0.0, false));
+            }
         }
         Ask::Interrupt => {
+            control.stops.send_modify(|stops| *stops += 1);
             if let Ok(stopper) = control.stopper.lock()
                 && let Some(stopper) = &*stopper
             {
@@ -154,19 +189,20 @@ fn obey(
         }
         Ask::Restart => {
             control.epoch.send_modify(|epoch| *epoch += 1);
+            // A full queue holds cells of an earlier epoch alone: the first of them ends the kernel.
             if let Some(queue) = worker {
-                let _ = queue.send(Command::Restart);
+                let _ = queue.try_send(Command::Restart);
             }
         }
     }
 }
 
 fn start_worker(
-    events: &mpsc::UnboundedSender<Value>,
+    events: &Arc<Outbox>,
     control: &Arc<Control>,
     shared: &Arc<Shared>,
-) -> mpsc::UnboundedSender<Command> {
-    let (sender, queue) = mpsc::unbounded_channel();
+) -> mpsc::Sender<Command> {
+    let (sender, queue) = mpsc::channel(WAITING_CELLS);
     let mark = shared.mark();
     let worker = Worker {
         session: None,
@@ -185,28 +221,30 @@ fn start_worker(
 
 struct Worker {
     session: Option<Session>,
-    events: mpsc::UnboundedSender<Value>,
+    events: Arc<Outbox>,
     control: Arc<Control>,
     shared: Arc<Shared>,
 }
 
+/// How a cell ended, as the page is told; `fresh` when all variables are gone.
+fn finished(cell: &str, result: &str, message: &str, seconds: f64, fresh: bool) -> Value {
+    json!({"type": "finished", "cell": cell, "result": result, "message": message, "seconds": seconds, "fresh": fresh})
+}
+
 impl Worker {
-    async fn serve(mut self, mut queue: mpsc::UnboundedReceiver<Command>) {
+    async fn serve(mut self, mut queue: mpsc::Receiver<Command>) {
         while let Some(command) = queue.recv().await {
             match command {
-                Command::Run { cell, code, epoch } => self.run_unless_late(cell, code, epoch).await,
-                Command::Restart => {
-                    self.end().await;
-                    self.tell(json!({"type": "restarted"}));
-                }
+                Command::Run {
+                    cell,
+                    code,
+                    epoch,
+                    stops,
+                } => self.run_unless_late(cell, code, epoch, stops).await,
+                Command::Restart => self.end().await,
             }
         }
         self.end().await;
-    }
-
-    fn tell(&self, event: Value) {
-        // A page that is gone hears nothing.
-        let _ = self.events.send(event);
     }
 
     async fn end(&mut self) {
@@ -215,84 +253,93 @@ impl Worker {
         }
     }
 
-    /// Runs a cell, unless its page asked for a fresh kernel since, or does so meanwhile.
-    async fn run_unless_late(&mut self, cell: String, code: String, epoch: u64) {
+    /// Runs a cell, unless its page asked for a fresh kernel or for a stop since, or does so meanwhile.
+    async fn run_unless_late(&mut self, cell: String, code: String, epoch: u64, stops: u64) {
         let mut now = self.control.epoch.subscribe();
         let start = Instant::now();
         let outcome = tokio::select! {
             biased;
             _ = now.wait_for(|now| *now > epoch) => None,
-            outcome = self.run(&cell, &code) => Some(outcome),
+            outcome = self.run(&cell, &code, stops) => Some(outcome),
         };
         if let Ok(mut stopper) = self.control.stopper.lock() {
             stopper.take();
         }
-        let (result, message) = match outcome {
-            None => {
-                self.end().await;
-                ("stopped", String::new())
-            }
-            Some(Ok(Outcome::Ok)) => ("ok", String::new()),
-            Some(Ok(Outcome::Error)) => ("error", String::new()),
-            Some(Err(error)) => {
-                // Whatever the kernel said cannot be trusted any more: the next cell gets a new one.
-                self.end().await;
-                ("lost", format!("{error:#}"))
-            }
+        let (result, message, fresh) = match outcome {
+            // A fresh kernel was asked for.
+            None => ("stopped", String::new(), true),
+            Some(Ok(None)) => ("stopped", String::new(), false),
+            Some(Ok(Some(Outcome::Ok))) => ("ok", String::new(), false),
+            Some(Ok(Some(Outcome::Error))) => ("error", String::new(), false),
+            Some(Ok(Some(Outcome::Stopped))) => ("stopped", String::new(), true),
+            // Whatever the kernel said cannot be trusted any more: the next cell gets a new one.
+            Some(Err(error)) => ("lost", format!("{error:#}"), true),
         };
         let seconds = start.elapsed().as_secs_f64();
-        self.tell(json!({"type": "finished", "cell": cell, "result": result, "message": message, "seconds": seconds}));
+        self.events
+            .tell(finished(&cell, result, &message, seconds, fresh));
+        // After the page was told: to end a kernel takes a moment.
+        let useless = self
+            .session
+            .as_ref()
+            .is_some_and(|session| !session.is_whole());
+        if result == "lost" || useless || *now.borrow() > epoch {
+            self.end().await;
+        }
     }
 
-    async fn run(&mut self, cell: &str, code: &str) -> anyhow::Result<Outcome> {
+    /// Runs a cell; `None` when its page said stop before it began.
+    async fn run(&mut self, cell: &str, code: &str, stops: u64) -> anyhow::Result<Option<Outcome>> {
+        let mut stopped = self.control.stops.subscribe();
+        if *stopped.borrow() > stops {
+            return Ok(None);
+        }
         let mut session = match self.session.take() {
             Some(session) => session,
-            None => self.claim(cell).await?,
+            None => tokio::select! {
+                session = self.claim(cell) => session?,
+                _ = stopped.wait_for(|now| *now > stops) => return Ok(None),
+            },
         };
         let stopper = Stopper::new(&session);
         if let Ok(mut place) = self.control.stopper.lock() {
             *place = Some(stopper.clone());
         }
-        self.tell(json!({"type": "started", "cell": cell}));
+        self.events.tell(json!({"type": "started", "cell": cell}));
         let events = self.events.clone();
-        let mut on_output = |output: nbformat::v4::Output| {
-            if let Ok(output) = serde_json::to_value(&output) {
-                let _ = events.send(json!({"type": "output", "cell": cell, "output": output}));
-            }
-        };
+        let mut on_output = |output: nbformat::v4::Output| events.output(cell, &output);
         // The session comes back only from a cell that ended: one dropped in the middle ends its kernel.
         let outcome = session
             .execute_stoppable(code, &stopper, &mut on_output)
             .await?;
         self.session = Some(session);
-        Ok(outcome)
+        Ok(Some(outcome))
     }
 
     /// Takes the warm kernel, or starts the one that the page needs; while it is prepared or starts, the cell waits.
     async fn claim(&self, cell: &str) -> anyhow::Result<Session> {
-        self.tell(json!({"type": "waiting", "cell": cell}));
+        self.events.tell(json!({"type": "waiting", "cell": cell}));
         let mut status = self.shared.status.subscribe();
         let mut pool = self.shared.pool.subscribe();
-        let mut preparing = self.shared.preparing.subscribe();
+        let mut extra = self.shared.extra.subscribe();
+        let crates = self.control.crates;
         loop {
             let found = pool.borrow_and_update().clone();
-            // What few pages need is compiled last.
-            if let Some(pool) = found {
-                if self.control.crates != Crates::Course {
-                    preparing.wait_for(|preparing| !preparing).await?;
-                }
-                return pool.take(self.control.crates).await;
+            status.borrow_and_update();
+            extra.borrow_and_update();
+            let now = self.shared.status_for(crates);
+            if now.state == "unavailable" {
+                anyhow::bail!("{}", now.message);
             }
-            let unavailable = {
-                let status = status.borrow_and_update();
-                (status.state == "unavailable").then(|| status.message.clone())
-            };
-            if let Some(why) = unavailable {
-                anyhow::bail!("{why}");
+            if let Some(pool) = found
+                && (crates == Crates::Course || now.state == "ready")
+            {
+                return pool.take(crates).await;
             }
             tokio::select! {
                 _ = status.changed() => {}
                 _ = pool.changed() => {}
+                _ = extra.changed() => {}
             }
         }
     }

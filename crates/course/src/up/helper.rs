@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdout, Command};
 
 /// How long a helper gets to end by itself.
 const GRACE: Duration = Duration::from_secs(10);
@@ -16,10 +16,22 @@ pub struct Helper {
 impl Helper {
     /// Starts this program with other arguments, in a process group of its own.
     pub fn start(arguments: &[&str]) -> Result<Self> {
-        let program = std::env::current_exe().context("cannot find this program's own file")?;
+        Self::start_with(arguments, Stdio::inherit())
+    }
+
+    /// The same; what it writes to its standard output can be read.
+    pub fn start_reporting(arguments: &[&str]) -> Result<(Self, ChildStdout)> {
+        let mut helper = Self::start_with(arguments, Stdio::piped())?;
+        let output = helper.child.stdout.take();
+        Ok((helper, output.context("a helper without an output")?))
+    }
+
+    fn start_with(arguments: &[&str], output: Stdio) -> Result<Self> {
+        let program = crate::kernel::course()?;
         let mut command = Command::new(program);
         command
             .args(arguments)
+            .stdout(output)
             .stdin(Stdio::null())
             .kill_on_drop(true);
         #[cfg(unix)]

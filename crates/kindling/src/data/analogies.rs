@@ -147,8 +147,7 @@ mod tests {
 
     #[test]
     fn the_public_test_set_is_whole() {
-        let Some(mirror) = std::env::var_os("KINDLING_MIRROR") else {
-            eprintln!("skipped: set KINDLING_MIRROR to a folder that holds analogies/");
+        let Some(mirror) = kindling_skip::mirror("analogies/") else {
             return;
         };
         let cache = tempfile::tempdir().unwrap();

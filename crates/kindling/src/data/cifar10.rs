@@ -382,8 +382,7 @@ mod tests {
 
     #[test]
     fn the_real_set_has_its_known_counts_and_is_cached() {
-        let Some(mirror) = std::env::var_os("KINDLING_MIRROR") else {
-            eprintln!("skipped: set KINDLING_MIRROR to a folder that holds cifar10-jpeg/");
+        let Some(mirror) = kindling_skip::mirror("cifar10-jpeg/") else {
             return;
         };
         let cache = tempfile::tempdir().unwrap();

@@ -136,10 +136,7 @@ mod tests {
 
     #[test]
     fn real_texts_are_whole_and_parted_between_lines() {
-        let Some(mirror) = std::env::var_os("KINDLING_MIRROR") else {
-            eprintln!(
-                "skipped: set KINDLING_MIRROR to a folder that holds tinyshakespeare/ and wikitext-2-small/"
-            );
+        let Some(mirror) = kindling_skip::mirror("tinyshakespeare/ and wikitext-2-small/") else {
             return;
         };
         let cache = tempfile::tempdir().unwrap();

@@ -164,8 +164,7 @@ mod tests {
 
     #[test]
     fn the_real_set_has_its_known_counts() {
-        let Some(mirror) = std::env::var_os("KINDLING_MIRROR") else {
-            eprintln!("skipped: set KINDLING_MIRROR to a folder that holds aeslc/");
+        let Some(mirror) = kindling_skip::mirror("aeslc/") else {
             return;
         };
         let cache = tempfile::tempdir().unwrap();

@@ -357,13 +357,12 @@ mod tests {
 
     #[test]
     fn the_real_data_has_its_known_shape_and_counts() {
-        if std::env::var_os("KINDLING_MIRROR").is_none() {
-            eprintln!("skipped: set KINDLING_MIRROR to a folder that holds mnist/");
+        let Some(mirror) = kindling_skip::mirror("mnist/") else {
             return;
-        }
+        };
         let folder = tempfile::tempdir().unwrap();
         let store = Store::at(folder.path())
-            .with_mirror(std::env::var_os("KINDLING_MIRROR").unwrap())
+            .with_mirror(mirror)
             .without_download();
         let mnist = Mnist::find(&store).unwrap();
         assert_eq!(mnist.source, Source::Mirror);

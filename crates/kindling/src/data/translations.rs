@@ -177,12 +177,7 @@ mod tests {
     use super::*;
 
     fn mirror() -> Option<(tempfile::TempDir, Store)> {
-        let Some(mirror) = std::env::var_os("KINDLING_MIRROR") else {
-            eprintln!(
-                "skipped: set KINDLING_MIRROR to a folder that holds multi30k/ and tatoeba-cmn-eng/"
-            );
-            return None;
-        };
+        let mirror = kindling_skip::mirror("multi30k/ and tatoeba-cmn-eng/")?;
         let cache = tempfile::tempdir().unwrap();
         let store = Store::at(cache.path())
             .with_mirror(mirror)

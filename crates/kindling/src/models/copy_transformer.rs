@@ -131,12 +131,14 @@ impl CopyTransformer {
     }
 
     // ANCHOR: keys
-    /// What the source's tokens are found by, each by what the encoder makes of it and by the token before it, `(batch, source_time, hidden_size)`.
+    /// What the source's tokens are found by, each by what the encoder makes of it and by the token
+    /// before it, `(batch, source_time, hidden_size)`.
     fn keys(&self, source: &Tensor, encoded: &Tensor) -> Result<Tensor> {
         let before = source.narrow(1, 0, source.dim(1)? - 1)?; // (batch, source_time - 1)
         let before = self.transformer.source_embedding.forward(&before)?;
-        let before = (before * (self.config.hidden_size as f64).sqrt())?; // as wide as the encoder reads them
-        let before = before.pad_with_zeros(1, 1, 0)?; // (batch, source_time, hidden_size): nothing before the first
+        let before = (before * (self.config.hidden_size as f64).sqrt())?; // as the encoder reads them
+        // Nothing stands before the first.
+        let before = before.pad_with_zeros(1, 1, 0)?; // (batch, source_time, hidden_size)
         let own = self.copy_key.forward(encoded)?;
         let continued = self.copy_previous.forward(&before)?;
         Ok((own + continued)?) // (batch, source_time, hidden_size)
@@ -144,8 +146,9 @@ impl CopyTransformer {
     // ANCHOR_END: keys
 
     // ANCHOR: copy
-    /// From what the decoder makes of each token `(batch, time, hidden_size)` to logits `(batch, time, vocabulary_size)`, in which its own
-    /// choice and a copy from the source are mixed (equations 8 and 9).
+    /// From what the decoder makes of each token `(batch, time, hidden_size)` to logits
+    /// `(batch, time, vocabulary_size)`, in which its own choice and a copy from the source are mixed
+    /// (equations 8 and 9).
     fn copy(&self, tokens: &Tensor, copying: &mut Copying) -> Result<Tensor> {
         let written = self.transformer.logits(tokens)?; // (batch, time, vocabulary_size)
 
@@ -153,9 +156,11 @@ impl CopyTransformer {
         let queries = self.copy_query.forward(tokens)?; // (batch, time, hidden_size)
         let scores = queries.matmul(&copying.keys.t()?)?.unsqueeze(1)?; // (batch, 1, time, source_time)
         let scale = 1.0 / (self.config.hidden_size as f64).sqrt();
-        let attention = attention_softmax(&scores, Some(&copying.mask), scale)?.squeeze(1)?; // (batch, time, source_time)
+        // (batch, time, source_time)
+        let attention = attention_softmax(&scores, Some(&copying.mask), scale)?.squeeze(1)?;
 
-        // Whether to write or to copy: by what was found there, and by the token, in which the decoder's input is still contained.
+        // Whether to write or to copy: by what was found there, and by the token, in which the
+        // decoder's input is still contained.
         let found = attention.matmul(&copying.encoded)?; // (batch, time, hidden_size)
         let both = Tensor::cat(&[&found, tokens], 2)?; // (batch, time, 2 · hidden_size)
         let gate = self.gate.forward(&both)?; // (batch, time, 1)

@@ -126,7 +126,8 @@ impl Transformer {
     }
 
     // ANCHOR: encode
-    /// What the encoder makes of the source, `(batch, source_time, hidden_size)`. `random` is given in training, for dropout.
+    /// What the encoder makes of the source, `(batch, source_time, hidden_size)`. `random` is given in
+    /// training, for dropout.
     pub fn encode(
         &self,
         source: &Tensor,

@@ -8,7 +8,8 @@ use crate::{Result, data::Random, ops::add_relu};
 // ANCHOR: residual
 /// `relu(x + f(x))`, with two 3 × 3 convolutions as `f`.
 ///
-/// Where the block changes the number of channels or the size of the image, a 1 × 1 convolution brings `x` into shape.
+/// Where the block changes the number of channels or the size of the image, a 1 × 1 convolution
+/// brings `x` into shape.
 #[derive(Debug, Clone)]
 pub struct Residual {
     first: ConvolutionNorm,
@@ -35,7 +36,8 @@ impl Residual {
         })
     }
 
-    /// From `(batch, height, width, in_channels)` to `(batch, height / stride, width / stride, out_channels)`.
+    /// From `(batch, height, width, in_channels)` to
+    /// `(batch, height / stride, width / stride, out_channels)`.
     pub fn forward(&self, images: &Tensor) -> Result<Tensor> {
         let added = self.second.forward(&self.first.forward(images)?)?;
         match &self.shortcut {

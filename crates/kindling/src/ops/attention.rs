@@ -93,12 +93,14 @@ fn composed(
 ) -> Result<(Tensor, Tensor)> {
     let heads = |tokens: &Tensor| -> Result<Tensor> {
         let (batch, time, hidden_size) = tokens.dims3()?;
-        let heads = tokens.reshape((batch, time, num_heads, hidden_size / num_heads))?; // (batch, time, num_heads, head_size)
+        // (batch, time, num_heads, head_size)
+        let heads = tokens.reshape((batch, time, num_heads, hidden_size / num_heads))?;
         Ok(heads.transpose(1, 2)?.contiguous()?) // (batch, num_heads, time, head_size)
     };
     let (queries, keys, values) = (heads(queries)?, heads(keys)?, heads(values)?);
     let scores = queries.matmul(&keys.t()?)?; // (batch, num_heads, query_time, key_time)
-    // A sum of head_size products is √head_size times as wide as each: softmax would choose one key and forget the others.
+    // A sum of head_size products is √head_size times as wide as each: softmax would choose one key
+    // and forget the others.
     let scale = 1.0 / (queries.dim(3)? as f64).sqrt();
     let weights = attention_softmax(&scores, mask, scale)?;
     let used = match kept {

@@ -248,7 +248,8 @@ fn gather<S: Simd>(simd: S, source: &[f32], offset: usize, list: &[Entry], sums:
 }
 
 // ANCHOR: tile
-/// Adds `Σ gradient · source[start + offset..]` over the list to `sums`, as far as `N` vectors reach; returns `N`.
+/// Adds `Σ gradient · source[start + offset..]` over the list to `sums`, as far as `N` vectors
+/// reach; returns `N`.
 #[inline(always)]
 fn tile<S: Simd, const N: usize>(
     simd: S,

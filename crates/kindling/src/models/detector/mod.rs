@@ -59,14 +59,16 @@ impl DetectorConfig {
 // ANCHOR: detector
 /// A feature pyramid, and one head that looks at every cell of every level.
 ///
-/// Its output is `(batch, cells, classes + 5)`: for each cell the logits of the classes, the logarithms of the distances to the left, upper, right and lower edge in
-/// strides, and the logit of how central the cell is. [`DetectorLoss`] trains it, [`Detector::detect`] reads it.
+/// Its output is `(batch, cells, classes + 5)`: for each cell the logits of the classes, the
+/// logarithms of the distances to the left, upper, right and lower edge in strides, and the logit of
+/// how central the cell is. [`DetectorLoss`] trains it, [`Detector::detect`] reads it.
 #[derive(Debug, Clone)]
 pub struct Detector {
     pyramid: FeaturePyramid,
     head: Vec<Convolution>,
     output: Convolution,
-    /// For each level what its logarithms of distances are multiplied by, `(1)` (Tian et al., 2019, section 3.2).
+    /// For each level what its logarithms of distances are multiplied by, `(1)`
+    /// (Tian et al., 2019, section 3.2).
     scales: Vec<Var>,
     config: DetectorConfig,
 }

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::{Error, Result, models::FeaturePyramidConfig};
 
 // ANCHOR: config
-/// The sizes of a [`TwoStageDetector`](super::TwoStageDetector); by default a small one for pictures of 128 × 128 pixels.
+/// The sizes of a [`TwoStageDetector`](super::TwoStageDetector); by default a small one for pictures
+/// of 128 × 128 pixels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TwoStageDetectorConfig {
     /// The backbone and its pyramid.

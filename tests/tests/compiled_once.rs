@@ -1,0 +1,86 @@
+//! Each crate under the support crate is compiled once: whoever is compiled asks for the same features of it.
+
+use anyhow::{Context, Result, ensure};
+use kindling_tests::root;
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+/// Every package that computes, and what it asks for beside the support crate.
+const COMPILED: [&[&str]; 7] = [
+    &["kindling-detection"],
+    &["kindling-tables"],
+    &["kindling-lessons"],
+    &["kindling-pretrained"],
+    &["course-models"],
+    &["course-language"],
+    &[
+        "kindling",
+        "kindling-lessons",
+        "kindling-tables",
+        "kindling-pretrained",
+        "kindling-detection",
+        "course-program",
+        "course-models",
+        "course-language",
+    ],
+];
+
+/// The features of each crate that these packages are made of.
+fn features(packages: &[&str], edges: &str) -> Result<BTreeMap<String, BTreeSet<String>>> {
+    let mut command = Command::new("cargo");
+    command
+        .args(["tree", "--locked", "--prefix", "none"])
+        .args(["--format", "{p}|{f}", "--edges", edges])
+        .current_dir(root());
+    for package in packages {
+        command.args(["--package", package]);
+    }
+    let output = command.output().context("cannot run cargo tree")?;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{errors}");
+    let mut found = BTreeMap::<String, BTreeSet<String>>::new();
+    for line in String::from_utf8_lossy(&output.stdout).lines() {
+        if let Some((package, features)) = line.split_once('|') {
+            let package = package.replace(" (proc-macro)", "");
+            let features = features.trim_end_matches(" (*)");
+            found
+                .entry(package)
+                .or_default()
+                .insert(features.to_owned());
+        }
+    }
+    Ok(found)
+}
+
+#[test]
+fn whatever_is_compiled_asks_for_the_same_features() -> Result<()> {
+    let expected = features(&["kindling"], "normal,build")?;
+    ensure!(
+        expected.len() > 100,
+        "the tree of kindling is short: {expected:?}"
+    );
+    let mut different = Vec::new();
+    for packages in COMPILED {
+        let found = features(packages, "normal,build,dev")?;
+        for (package, features) in &expected {
+            let here = found.get(package).cloned().unwrap_or_default();
+            if !features.is_subset(&here) {
+                different.push(format!(
+                    "{package}: [{}] under kindling, [{}] under {}",
+                    features.iter().cloned().collect::<Vec<_>>().join("], ["),
+                    here.iter().cloned().collect::<Vec<_>>().join("], ["),
+                    packages.join(" ")
+                ));
+            }
+        }
+    }
+    different.sort();
+    different.dedup();
+    assert!(
+        different.is_empty(),
+        "these crates, and Candle with them, would be compiled once more; ask for the features in \
+         crates/kindling-unified/Cargo.toml:\n{}",
+        different.join("\n")
+    );
+    Ok(())
+}
