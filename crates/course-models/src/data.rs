@@ -1,13 +1,8 @@
 //! The pictures that a recipe learns from, and by which its model is judged.
 
-use std::{
-    fs::{self, File},
-    io::Read,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use flate2::read::GzDecoder;
 use kindling::data::{Cifar10, Examples, Mnist, Pictures, Source};
 
 /// Which pictures a model is for.
@@ -31,9 +26,9 @@ impl Subject {
 #[group(skip)]
 pub struct Args {
     /// The data instead of the course's own: for digits a folder with the four IDX files of MNIST, for photographs a
-    /// folder with the official files of CIFAR-10, or ten classes as train/<class>/<picture> and test/<class>/<picture>,
-    /// or a tar of these; for a detector a Pascal VOC folder or its tar, a COCO file that ends in .json, or a folder with
-    /// one of these in each of train, valid and test; for a translator a file of sentence pairs, a pair a line with a tab between, and for a summariser
+    /// folder with the official binary files of CIFAR-10, or ten classes as train/<class>/<picture> and test/<class>/<picture>,
+    /// or a tar of either, which gzip may have compressed; for a detector a Pascal VOC folder or its tar, a COCO file that ends
+    /// in .json, or a folder with one of these in each of train, valid and test; for a translator a file of sentence pairs, a pair a line with a tab between, and for a summariser
     /// one of texts and their summaries
     #[arg(long, value_name = "PATH", conflicts_with = "builtin")]
     pub data: Option<PathBuf>,
@@ -150,16 +145,20 @@ fn photographs(args: &Args) -> Result<Found> {
 fn digits(args: &Args) -> Result<Found> {
     let pictures = |examples: &Examples| Pictures::from_examples(examples, Subject::digits());
     if let Some(folder) = &args.data {
-        let read = |part: &str| -> Result<Examples> {
-            let images = idx(folder, &format!("{part}-images-idx3-ubyte"))?;
-            let labels = idx(folder, &format!("{part}-labels-idx1-ubyte"))?;
-            Mnist::examples(&images, &labels)
-                .with_context(|| format!("{part} files in {}", folder.display()))
-        };
         let name = folder.display().to_string();
+        if !folder.is_dir() {
+            let found = match folder.exists() {
+                true => "a file",
+                false => "no such folder",
+            };
+            bail!(
+                "--data {name}: expected a folder with the four IDX files of MNIST, found {found}"
+            );
+        }
+        let mnist = Mnist::open(folder).context("--data")?;
         return Ok(Found {
-            train: pictures(&read("train")?)?,
-            test: pictures(&read("t10k")?)?,
+            train: pictures(&mnist.train)?,
+            test: pictures(&mnist.test)?,
             source: name.clone(),
             name,
             licence: OWN,
@@ -180,27 +179,6 @@ fn digits(args: &Args) -> Result<Found> {
         name: name.to_owned(),
         source: format!("the {}", mnist.source),
         licence,
-    })
-}
-
-/// The bytes of an IDX file of the folder, compressed or not.
-fn idx(folder: &Path, name: &str) -> Result<Vec<u8>> {
-    if !folder.is_dir() {
-        bail!("--data {}: there is no such folder", folder.display());
-    }
-    let compressed = folder.join(format!("{name}.gz"));
-    let mut bytes = Vec::new();
-    if let Ok(file) = File::open(&compressed) {
-        let read = GzDecoder::new(file).read_to_end(&mut bytes);
-        read.with_context(|| format!("{}: damaged", compressed.display()))?;
-        return Ok(bytes);
-    }
-    let plain = folder.join(name);
-    fs::read(&plain).with_context(|| {
-        format!(
-            "--data {}: expected the four IDX files of MNIST, found no {name}.gz and no {name}",
-            folder.display()
-        )
     })
 }
 
@@ -244,5 +222,42 @@ mod tests {
                 assert!(problem.contains(&named), "{problem}");
             }
         }
+    }
+
+    #[test]
+    fn somebody_s_digits_are_read_under_any_of_their_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let idx = |kind: u8, sizes: &[u8], bytes: &[u8]| {
+            let sizes = sizes.iter().flat_map(|size| [0, 0, 0, *size]);
+            [0, 0, 8, kind]
+                .into_iter()
+                .chain(sizes)
+                .chain(bytes.iter().copied())
+                .collect::<Vec<u8>>()
+        };
+        for part in ["train", "t10k"] {
+            let images = idx(3, &[4, 28, 28], &[9; 4 * 28 * 28]);
+            std::fs::write(
+                folder.path().join(format!("{part}-images.idx3-ubyte")),
+                images,
+            )
+            .unwrap();
+            let labels = idx(1, &[4], &[1, 2, 3, 4]);
+            std::fs::write(
+                folder.path().join(format!("{part}-labels-idx1-ubyte.gz")),
+                labels,
+            )
+            .unwrap();
+        }
+        let args = Args {
+            data: Some(folder.path().to_owned()),
+            builtin: false,
+            limit: None,
+        };
+        let data = Data::load(Subject::Digits, 0.25, &args).unwrap();
+        assert_eq!(
+            (data.training.len(), data.validation.len(), data.test.len()),
+            (3, 1, 4)
+        );
     }
 }

@@ -7,9 +7,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use image::{
-    GrayImage, RgbaImage,
+    DynamicImage, GrayImage, RgbImage,
     imageops::{self, FilterType},
 };
+use kindling::data::open_picture;
 
 /// Height and width of a picture of MNIST.
 pub const SIDE: u32 = 28;
@@ -25,31 +26,26 @@ const LARGEST: u32 = 512;
 
 /// Reads the picture and turns it into a digit of 28 × 28 pixels, bright on black.
 pub fn read(file: &Path) -> Result<GrayImage> {
-    let bytes = std::fs::read(file).with_context(|| file.display().to_string())?;
-    let picture = image::load_from_memory(&bytes).with_context(|| {
-        format!(
-            "{}: not a PNG or JPEG picture, or a damaged one",
-            file.display()
-        )
-    })?;
-    let (width, height) = (picture.width(), picture.height());
+    let picture = open_picture(file)?;
+    let (width, height) = picture.dimensions();
     let picture = if width.max(height) > LARGEST {
-        picture.resize(LARGEST, LARGEST, FilterType::Triangle)
+        DynamicImage::ImageRgb8(picture)
+            .resize(LARGEST, LARGEST, FilterType::Triangle)
+            .into_rgb8()
     } else {
         picture
     };
-    digit(&ink(&picture.to_rgba8())).with_context(|| file.display().to_string())
+    digit(&ink(&picture)).with_context(|| file.display().to_string())
 }
 
 /// How much ink there is at each pixel, from 0 for paper to 255, whether the ink is darker or brighter.
-fn ink(picture: &RgbaImage) -> GrayImage {
+fn ink(picture: &RgbImage) -> GrayImage {
     let (width, height) = picture.dimensions();
     let mut gray = GrayImage::new(width, height);
     for (x, y, pixel) in picture.enumerate_pixels() {
-        let [red, green, blue, alpha] = pixel.0.map(f32::from);
+        let [red, green, blue] = pixel.0.map(f32::from);
         let brightness = 0.299 * red + 0.587 * green + 0.114 * blue;
-        let on_white = brightness * alpha / 255.0 + 255.0 - alpha;
-        gray.put_pixel(x, y, image::Luma([on_white.round() as u8]));
+        gray.put_pixel(x, y, image::Luma([brightness.round() as u8]));
     }
     let paper = paper(&gray);
     let contrast = gray.pixels().map(|pixel| pixel.0[0].abs_diff(paper)).max();
@@ -132,15 +128,15 @@ fn centre_of_mass(picture: &GrayImage) -> (f32, f32) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use image::{Luma, Rgba};
+    use image::{ImageEncoder, Luma, Rgb, codecs::png::PngEncoder};
 
     /// An upright bar of this ink, somewhere in a picture of this paper.
-    fn bar(side: u32, paper: u8, ink: u8) -> RgbaImage {
-        RgbaImage::from_fn(side, side, |x, y| {
+    fn bar(side: u32, paper: u8, ink: u8) -> RgbImage {
+        RgbImage::from_fn(side, side, |x, y| {
             let inside =
                 (side / 2..side * 5 / 8).contains(&x) && (side / 4..side * 3 / 4).contains(&y);
             let gray = if inside { ink } else { paper };
-            Rgba([gray, gray, gray, 255])
+            Rgb([gray; 3])
         })
     }
 
@@ -163,20 +159,32 @@ mod tests {
     }
 
     #[test]
-    fn transparent_paper_is_white() {
-        let mut picture = bar(100, 0, 0);
-        for (x, _, pixel) in picture.enumerate_pixels_mut() {
-            if !(50..62).contains(&x) {
-                pixel.0[3] = 0;
-            }
+    fn paper_may_be_transparent_and_the_camera_upside_down() {
+        // Not the same upside down: a part of the bar is missing.
+        let mut upright = bar(100, 255, 0);
+        for y in 60..75 {
+            (50..56).for_each(|x| upright.put_pixel(x, y, Rgb([255; 3])));
         }
-        assert!(digit(&ink(&picture)).is_ok());
+        let mut transparent = DynamicImage::ImageRgb8(upright.clone()).into_rgba8();
+        for pixel in transparent.pixels_mut() {
+            pixel.0 = [0, 0, 0, 255 - pixel.0[0]];
+        }
+        let turned = DynamicImage::ImageRgba8(transparent).rotate180();
+        let mut bytes = Vec::new();
+        let mut encoder = PngEncoder::new(&mut bytes);
+        let note = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x03\0\0\0\0\0\0";
+        encoder.set_exif_metadata(note.to_vec()).unwrap();
+        turned.write_with_encoder(encoder).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("six.jpg");
+        std::fs::write(&file, bytes).unwrap();
+        assert_eq!(read(&file).unwrap(), digit(&ink(&upright)).unwrap());
     }
 
     #[test]
     fn an_empty_picture_is_refused() {
         let noise = GrayImage::from_fn(50, 50, |x, y| Luma([200 + ((x * y) % 7) as u8]));
-        let noise = image::DynamicImage::ImageLuma8(noise).to_rgba8();
+        let noise = image::DynamicImage::ImageLuma8(noise).to_rgb8();
         let error = digit(&ink(&noise)).unwrap_err().to_string();
         assert!(error.contains("one brightness everywhere"), "{error}");
     }

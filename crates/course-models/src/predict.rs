@@ -36,7 +36,7 @@ enum What {
 
 #[derive(Debug, clap::Args)]
 struct DigitsArgs {
-    /// PNG or JPEG files
+    /// Pictures: JPEG, PNG, GIF, BMP, TIFF, WebP or PNM
     #[arg(required = true, value_name = "PICTURE")]
     pictures: Vec<PathBuf>,
 

@@ -10,7 +10,7 @@ use kindling::{
     Result,
     boxes::Object,
     data::{
-        Random,
+        Random, decode_picture,
         detection::{DetectionSet, Letterbox},
     },
 };
@@ -22,11 +22,13 @@ use crate::{
     check::{Draft, Rules, check},
     files::Files,
     problem::error,
-    upright,
 };
 
 /// How many pictures are decoded between two looks at the progress.
 const PORTION: usize = 200;
+
+/// Goes into the names of cached files: another number when the same files are to give other pixels.
+const DECODING: u32 = 2;
 
 /// Annotated pictures, and what is wrong with the annotations.
 #[derive(Debug, Clone)]
@@ -182,7 +184,7 @@ impl Annotations {
 
     fn fingerprint(&self, height: usize, width: usize) -> u64 {
         let mut hasher = DefaultHasher::new();
-        (height, width, &self.classes).hash(&mut hasher);
+        (DECODING, height, width, &self.classes).hash(&mut hasher);
         for picture in &self.pictures {
             self.files.fingerprint(&picture.name, &mut hasher);
             for object in &picture.objects {
@@ -242,11 +244,11 @@ impl Annotations {
         let bytes = self.files.read(&picture.name);
         let bytes = bytes.map_err(|error| error.to_string());
         let decoded = bytes.and_then(|bytes| {
-            let decoded = upright::decode(&bytes);
+            let decoded = decode_picture(&bytes);
             decoded.map_err(|error| format!("the picture cannot be decoded: {error}"))
         });
         Ok(match decoded {
-            Ok(decoded) => Ok((letterbox.place(&decoded.to_rgb8())?, letterbox)),
+            Ok(decoded) => Ok((letterbox.place(&decoded)?, letterbox)),
             Err(what) => Err(what),
         })
     }

@@ -144,7 +144,9 @@ mod tests {
             return;
         };
         let cache = tempfile::tempdir().unwrap();
-        let store = Store::at(cache.path()).with_mirror(mirror);
+        let store = Store::at(cache.path())
+            .with_mirror(mirror)
+            .without_download();
         let bccd = Bccd::find(&store, 120, 160).unwrap();
         let parts = [&bccd.train, &bccd.validation, &bccd.test];
         assert_eq!(parts.map(DetectionSet::len), [205, 87, 72]);
@@ -171,8 +173,7 @@ mod tests {
     #[test]
     fn nothing_at_all_is_one_clear_error() {
         let cache = tempfile::tempdir().unwrap();
-        // Nobody answers there.
-        let store = Store::at(cache.path()).with_download_base("http://127.0.0.1:9");
+        let store = Store::at(cache.path()).without_download();
         let error = Bccd::find(&store, 8, 8).unwrap_err().to_string();
         assert!(error.contains("data fetch bccd-github"), "{error}");
     }

@@ -9,6 +9,8 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
+use kindling::data::decode_picture;
+
 use crate::upright::Shape;
 
 /// Files by their names, which have `/` between folders.
@@ -123,7 +125,12 @@ impl Files {
                 Shape::read(Cursor::new(bytes))
             }
         };
-        shape.map_err(|error| error.to_string())
+        shape.map_err(|error| {
+            // What decodes pictures says more clearly what is wrong with one.
+            let bytes = self.read(name).unwrap_or_default();
+            let problem = decode_picture(&bytes).err();
+            problem.unwrap_or_else(|| error.to_string())
+        })
     }
 
     /// Changes when this file does.

@@ -1,10 +1,11 @@
 //! Pictures as a camera stores them and as they are shown: EXIF says how to turn them.
 //!
-//! All that asks for a picture's size or pixels goes through here, so that sizes, boxes and pixels speak of the same, upright picture.
+//! All that asks for a picture's size goes through here, and its pixels come from [`kindling::data::decode_picture`], so that sizes, boxes and
+//! pixels speak of the same, upright picture.
 
-use std::io::{BufRead, Cursor, Seek};
+use std::io::{BufRead, Seek};
 
-use image::{DynamicImage, ImageDecoder, ImageReader, ImageResult, metadata::Orientation};
+use image::{ImageDecoder, ImageReader, ImageResult, metadata::Orientation};
 
 /// Height and width of a picture, without its pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +28,8 @@ pub(crate) enum Fit {
 impl Shape {
     /// From the beginning of a file.
     pub(crate) fn read(reader: impl BufRead + Seek) -> ImageResult<Self> {
-        let reader = ImageReader::new(reader).with_guessed_format()?;
+        let mut reader = ImageReader::new(reader).with_guessed_format()?;
+        reader.no_limits(); // nothing is decoded here
         let mut decoder = reader.into_decoder()?;
         let orientation = decoder.orientation()?;
         let (width, height) = decoder.dimensions();
@@ -75,19 +77,12 @@ fn lies(orientation: Orientation) -> bool {
     )
 }
 
-/// The picture in these bytes, upright.
-pub(crate) fn decode(bytes: &[u8]) -> ImageResult<DynamicImage> {
-    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?;
-    let mut decoder = reader.into_decoder()?;
-    let orientation = decoder.orientation()?;
-    let mut picture = DynamicImage::from_decoder(decoder)?;
-    picture.apply_orientation(orientation);
-    Ok(picture)
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::io::Cursor;
+
     use image::{ImageFormat, Rgb, RgbImage};
+    use kindling::data::decode_picture;
 
     use super::*;
 
@@ -121,7 +116,7 @@ pub(crate) mod tests {
             let other = (size.1, size.0);
             assert_eq!(shape.fit(other), lies.then_some(Fit::Stored));
             assert_eq!(shape.fit((1, 2)), None);
-            let upright = decode(&bytes).unwrap().to_rgb8();
+            let upright = decode_picture(&bytes).unwrap();
             assert_eq!((upright.height() as usize, upright.width() as usize), size);
             if lies {
                 let corners = [x1, y1, x2, y2].map(f64::from);

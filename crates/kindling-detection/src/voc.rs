@@ -2,14 +2,12 @@
 
 use std::{
     collections::BTreeSet,
-    fs::File,
     io::Read,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use flate2::read::MultiGzDecoder;
-use kindling::{Error, Result, boxes::Role};
+use kindling::{Error, Result, boxes::Role, data::open_tar};
 use roxmltree::{Document, Node};
 
 use crate::{
@@ -284,8 +282,10 @@ impl VocFolder {
             });
         }
         let name = path.to_string_lossy().to_lowercase();
-        let packed = name.ends_with(".tar.gz") || name.ends_with(".tgz");
-        if !packed && !name.ends_with(".tar") {
+        if ![".tar", ".tar.gz", ".tgz"]
+            .iter()
+            .any(|end| name.ends_with(end))
+        {
             let expected = "expected a folder or a tar of Pascal VOC (.tar, .tar.gz, .tgz), or a COCO file (.json)";
             let ends = |endings: &[&str]| endings.iter().any(|end| name.ends_with(end));
             let advice = if ends(&[".zip", ".7z", ".rar"]) {
@@ -299,14 +299,7 @@ impl VocFolder {
             };
             return Err(self.wrong(format!("{expected}{advice}")));
         }
-        let file = File::open(path).map_err(|source| Error::File {
-            path: shown(path),
-            source,
-        })?;
-        let reader: Box<dyn Read> = match packed {
-            true => Box::new(MultiGzDecoder::new(file)),
-            false => Box::new(file),
-        };
+        let reader = open_tar(path)?;
         unpack(reader).map_err(|error| self.wrong(format!("damaged: {error}")))
     }
 
@@ -798,7 +791,7 @@ mod tests {
         assert!(found.problems().is_empty());
         let tar = tempfile::tempdir().unwrap();
         let path = tar.path().join("set.TAR");
-        let mut builder = tar::Builder::new(File::create(&path).unwrap());
+        let mut builder = tar::Builder::new(fs::File::create(&path).unwrap());
         builder.append_dir_all("./set", folder.path()).unwrap();
         builder.finish().unwrap();
         let found = VocFolder::new(&path).read().unwrap();
@@ -992,5 +985,38 @@ mod tests {
         }
         assert_eq!(problems.len(), 6);
         assert_eq!(found.pictures()[0].objects.len(), 2); // e
+    }
+
+    #[test]
+    fn pictures_lie_on_white_and_those_that_are_cut_are_named() {
+        let folder = folder(&[("a", good()), ("b", good()), ("c", good())]);
+        let place = |name: &str| folder.path().join(format!("JPEGImages/{name}.png"));
+        image::RgbaImage::new(40, 20).save(place("a")).unwrap();
+        let jpeg = crate::upright::tests::jpeg(&RgbImage::new(40, 20), 1);
+        fs::write(place("b"), &jpeg[..jpeg.len() - 20]).unwrap();
+        fs::write(place("c"), b"\0\0\0\x18ftypheic").unwrap();
+        let voc = VocFolder::new(folder.path());
+        let problem = voc.read().unwrap().problems()[0].to_string();
+        assert!(
+            problem.contains("found a HEIC picture; save it as JPEG or PNG first"),
+            "{problem}"
+        );
+        let found = voc.read().unwrap().leave_out_problems();
+        let problem = found.decode(20, 40).unwrap_err().to_string();
+        assert!(
+            problem.contains("JPEGImages/b.png: ") && problem.contains("ends in the middle"),
+            "{problem}"
+        );
+        let list = folder.path().join("ImageSets/Main/train.txt");
+        fs::write(list, "a\n").unwrap();
+        let set = voc.part("train").read().unwrap().decode(20, 40).unwrap();
+        let pixels = set.images(0..1).unwrap().flatten_all().unwrap();
+        assert!(
+            pixels
+                .to_vec1::<f32>()
+                .unwrap()
+                .iter()
+                .all(|level| *level > 0.99)
+        );
     }
 }

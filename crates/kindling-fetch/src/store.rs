@@ -17,6 +17,7 @@ pub struct Store {
     mirror: Option<PathBuf>,
     download_base: Option<String>,
     course: Option<PathBuf>,
+    offline: bool,
 }
 
 /// A file that was found and is whole.
@@ -43,6 +44,7 @@ impl Store {
                 .ok()
                 .filter(|base| !base.is_empty()),
             course: path_from("KINDLING_COURSE"),
+            offline: false,
         }
     }
 
@@ -54,6 +56,7 @@ impl Store {
             mirror: None,
             download_base: None,
             course: None,
+            offline: false,
         }
     }
 
@@ -80,6 +83,15 @@ impl Store {
     pub fn with_course(self, command: impl Into<PathBuf>) -> Self {
         Self {
             course: Some(command.into()),
+            ..self
+        }
+    }
+
+    /// Never downloads, as if this program had been built without it.
+    #[must_use]
+    pub fn without_download(self) -> Self {
+        Self {
+            offline: true,
             ..self
         }
     }
@@ -179,7 +191,7 @@ impl Store {
     }
 
     fn can_download(&self) -> bool {
-        cfg!(feature = "download") || self.course.is_some()
+        !self.offline && (cfg!(feature = "download") || self.course.is_some())
     }
 
     /// Downloads the file while no other process does.
@@ -282,7 +294,11 @@ impl Store {
             tried.push(format!("mirror: {}", mirror.join(&dataset.name).display()));
         }
         if !self.can_download() {
-            tried.push("download: this program was built without it".to_owned());
+            let why = match self.offline {
+                true => "was told not to",
+                false => "was built without it",
+            };
+            tried.push(format!("download: this program {why}"));
         }
         tried.extend_from_slice(notes);
         let tried = tried.iter().map(|line| format!("  {line}\n")).collect();

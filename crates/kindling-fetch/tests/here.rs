@@ -165,3 +165,24 @@ fn without_a_network_stack_the_course_command_downloads() {
         "{error}"
     );
 }
+
+#[test]
+fn a_store_that_may_not_download_asks_nobody() {
+    let sample = Sample::new(100);
+    let cache = tempfile::tempdir().unwrap();
+    // Whoever were asked would say that there is no such command, or no such server.
+    let store = Store::at(cache.path())
+        .with_course("nowhere/course")
+        .with_download_base("http://127.0.0.1:9")
+        .without_download();
+    let error = store.read(&sample.dataset, sample.file()).unwrap_err();
+    let error = error.to_string();
+    assert!(
+        error.contains("download: this program was told not to"),
+        "{error}"
+    );
+    assert!(
+        !error.contains("nowhere") && !error.contains("127.0.0.1"),
+        "{error}"
+    );
+}

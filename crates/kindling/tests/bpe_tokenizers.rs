@@ -225,7 +225,9 @@ fn real_texts_are_learned_and_encoded_alike() {
         return;
     };
     let cache = tempfile::tempdir().unwrap();
-    let store = kindling_fetch::Store::at(cache.path()).with_mirror(mirror);
+    let store = kindling_fetch::Store::at(cache.path())
+        .with_mirror(mirror)
+        .without_download();
     let plays = Corpus::find_tiny_shakespeare(&store).unwrap();
     let start = Instant::now();
     let bpe = Bpe::train([&plays.train], 4_000).unwrap();

@@ -18,7 +18,7 @@ use super::recipe::RECIPES;
 /// Find objects in pictures.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// PNG or JPEG files
+    /// Pictures: JPEG, PNG, GIF, BMP, TIFF, WebP or PNM
     #[arg(required = true, value_name = "PICTURE")]
     pictures: Vec<PathBuf>,
 

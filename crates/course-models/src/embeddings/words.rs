@@ -1,10 +1,13 @@
 //! The sentences that word vectors are learned from, and the analogies that they are judged by.
 
-use std::{collections::HashMap, fs, path::PathBuf};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result, bail};
 use kindling::{
-    data::{Analogies, Corpus, PlantedText, Source, parse_text},
+    data::{Analogies, Corpus, PlantedText, Source, parse_text, read_file},
     text::words,
 };
 
@@ -51,8 +54,16 @@ impl Words {
         let Some(file) = &args.data else {
             return Self::wikitext();
         };
+        Ok(Self {
+            analogies: public_questions(),
+            ..Self::own(file)?
+        })
+    }
+
+    /// The sentences of somebody's own text, without questions.
+    fn own(file: &Path) -> Result<Self> {
         let name = file.display().to_string();
-        let bytes = fs::read(file)
+        let bytes = read_file(file)
             .with_context(|| format!("--data {name}: expected a text file in UTF-8"))?;
         let text = parse_text(&name, &bytes).context("--data")?;
         let sentences = sentences(&text, words);
@@ -61,7 +72,7 @@ impl Words {
         }
         Ok(Self {
             sentences,
-            analogies: public_questions(),
+            analogies: None,
             name,
             licence: "as your text",
         })
@@ -140,14 +151,12 @@ fn public_questions() -> Option<Analogies> {
 mod tests {
     use super::*;
 
+    /// Without the public questions: a test does not look for them on the network.
     fn load(bytes: &[u8]) -> Result<Words> {
         let folder = tempfile::tempdir()?;
         let file = folder.path().join("own.txt");
-        fs::write(&file, bytes)?;
-        Words::load(&Args {
-            data: Some(file),
-            builtin: false,
-        })
+        std::fs::write(&file, bytes)?;
+        Words::own(&file)
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! Pairs of sequences as tokens, and somebody's own pairs.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use kindling::{
-    data::{SequencePairs, SpecialTokens, Translations, parse_pairs},
+    data::{SequencePairs, SpecialTokens, Translations, parse_pairs, read_file},
     text::Bpe,
 };
 
@@ -47,7 +47,7 @@ impl Pairs {
 pub fn own_pairs(file: &Path) -> Result<Translations> {
     let shown = file.display().to_string();
     let bytes =
-        fs::read(file).with_context(|| format!("--data {shown}: expected a file of pairs"))?;
+        read_file(file).with_context(|| format!("--data {shown}: expected a file of pairs"))?;
     let pairs = parse_pairs(&shown, &bytes).context("--data")?;
     if pairs.len() < FEWEST {
         bail!(

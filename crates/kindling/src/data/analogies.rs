@@ -8,13 +8,12 @@
 //!
 //! A line with a colon begins a section; each other line is a question of four words, of which the last is the answer.
 
-use std::{fs, io::Read, path::Path};
+use std::path::Path;
 
-use flate2::read::GzDecoder;
 use kindling_fetch::Store;
 
-use super::{Source, text_file::parse_text, translations::read};
-use crate::{Error, Result, tensor_file::failed};
+use super::{Source, read_file, text_file::parse_text, translations::read};
+use crate::{Error, Result};
 
 /// Questions about pairs of words, in sections.
 ///
@@ -58,22 +57,8 @@ impl Analogies {
     /// Reads a file of questions; it may be compressed by gzip.
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let mut bytes = fs::read(path).map_err(|error| failed(path, error))?;
-        if bytes.starts_with(&[0x1f, 0x8b]) {
-            let mut unpacked = Vec::new();
-            let mut decoder = GzDecoder::new(&*bytes);
-            let read = decoder.read_to_end(&mut unpacked);
-            read.map_err(|error| failed(path, error))?;
-            bytes = unpacked;
-        }
         let file = path.display().to_string();
-        match String::from_utf8(bytes) {
-            Ok(text) => Self::parse(&file, &text),
-            Err(error) => Err(Error::Format {
-                problem: format!("expected text in UTF-8: {error}"),
-                file,
-            }),
-        }
+        Self::parse(&file, &parse_text(&file, &read_file(path)?)?)
     }
 
     /// Reads questions from a text; `file` is only named in errors, with the line.
@@ -155,9 +140,10 @@ impl Analogies {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
+    use std::fs;
 
     use super::*;
+    use crate::data::compressed::gzip;
 
     #[test]
     fn the_public_test_set_is_whole() {
@@ -165,7 +151,9 @@ mod tests {
             return;
         };
         let cache = tempfile::tempdir().unwrap();
-        let store = Store::at(cache.path()).with_mirror(mirror);
+        let store = Store::at(cache.path())
+            .with_mirror(mirror)
+            .without_download();
         let analogies = Analogies::find(&store).unwrap();
         assert_eq!((analogies.sections.len(), analogies.len()), (14, 19_544));
     }
@@ -184,11 +172,16 @@ mod tests {
 
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("questions.txt.gz");
-        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        packed.write_all(text.as_bytes()).unwrap();
-        let packed = packed.finish().unwrap();
-        fs::write(&path, &packed).unwrap();
-        assert_eq!(Analogies::read(&path).unwrap(), analogies);
+        let (first, second) = text.as_bytes().split_at(9);
+        let packed = [gzip(first), gzip(second)].concat();
+        for bytes in [
+            &packed,
+            text.as_bytes(),
+            text.replace('\n', "\r").as_bytes(),
+        ] {
+            fs::write(&path, bytes).unwrap();
+            assert_eq!(Analogies::read(&path).unwrap(), analogies);
+        }
         fs::write(&path, &packed[..packed.len() - 9]).unwrap();
         let error = Analogies::read(&path).unwrap_err().to_string();
         assert!(error.contains("questions.txt.gz: "), "{error}");

@@ -1,13 +1,18 @@
 //! CIFAR-10: 50,000 + 10,000 small colour photographs of ten kinds of things (Krizhevsky, 2009).
 
 use std::{
-    fs, io,
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
 use kindling_fetch::{Manifest, Store};
 
-use super::{ImageFolder, Pictures, Source, image_folder::tar_files, shapes};
+use super::{
+    ImageFolder, Pictures, Source,
+    compressed::{damaged, open_tar, read_file, tar_files},
+    image_folder::is_picture,
+    shapes,
+};
 use crate::{Error, Result};
 
 /// Height and width.
@@ -114,7 +119,7 @@ impl Cifar10 {
         ))
     }
 
-    /// Your own copy: a folder with the official `.bin` files, or one with `train` and `test` (or a tar of these).
+    /// Your own copy: a folder with the official `.bin` files, or one with `train` and `test`, or a tar of either, which gzip may have compressed.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self> {
         let path = path.into();
         let below = path.join("cifar-10-batches-bin");
@@ -122,6 +127,9 @@ impl Cifar10 {
         let mut binary = binary.filter(|folder| folder.join("test_batch.bin").is_file());
         let parts = match binary.next() {
             Some(folder) => Self::from_binary(folder)?,
+            None if path.is_file() && holds_binary(&path)? => {
+                Self::from_tar(&path, open_tar(&path)?)?
+            }
             None => {
                 let folder = ImageFolder::new(&path);
                 from_folder(
@@ -154,12 +162,9 @@ impl Cifar10 {
     }
 
     /// The official archive.
-    fn from_tar(path: &Path, bytes: &[u8]) -> Result<Vec<Pictures>> {
-        let wrong = |error: io::Error| Error::Format {
-            file: path.display().to_string(),
-            problem: format!("damaged: {error}"),
-        };
-        let files = tar_files(bytes, |name| name.ends_with(".bin")).map_err(wrong)?;
+    fn from_tar(path: &Path, tar: impl Read) -> Result<Vec<Pictures>> {
+        let wrong = |error: io::Error| damaged(path, &error);
+        let (files, _) = tar_files(tar, |name| name.ends_with(".bin")).map_err(wrong)?;
         Self::from_files(&path.display().to_string(), |name| {
             let mut files = files.iter();
             let found = files.find(|(full, _)| full.rsplit('/').next() == Some(name));
@@ -171,11 +176,7 @@ impl Cifar10 {
     /// The official files, unpacked.
     fn from_binary(folder: &Path) -> Result<Vec<Pictures>> {
         Self::from_files(&folder.display().to_string(), |name| {
-            let path = folder.join(name);
-            fs::read(&path).map_err(|source| Error::File {
-                path: path.display().to_string(),
-                source,
-            })
+            read_file(folder.join(name))
         })
     }
 
@@ -187,6 +188,33 @@ impl Cifar10 {
         let test = read("test_batch.bin")?;
         Ok(vec![parse(place, &train)?, parse(place, &test)?])
     }
+}
+
+/// Whether a tar holds the official files, by the first of its files that tells; the same set for Python is an error.
+fn holds_binary(path: &Path) -> Result<bool> {
+    let wrong = |error: io::Error| damaged(path, &error);
+    let mut tar = tar::Archive::new(open_tar(path)?);
+    for entry in tar.entries().map_err(wrong)? {
+        let entry = entry.map_err(wrong)?;
+        let name = entry.path().map_err(wrong)?.to_string_lossy().into_owned();
+        let file = name.rsplit('/').next().unwrap_or(&name);
+        match file {
+            "data_batch_1" | "test_batch" => {
+                return Err(Error::Format {
+                    file: path.display().to_string(),
+                    problem: format!(
+                        "expected the binary version of CIFAR-10, found the one for Python with {name}; take cifar-10-binary.tar.gz"
+                    ),
+                });
+            }
+            file if file.ends_with("_batch.bin") || file.starts_with("data_batch_") => {
+                return Ok(true);
+            }
+            _ if is_picture(&name) => return Ok(false),
+            _ => {}
+        }
+    }
+    Ok(false)
 }
 
 /// Records of a label and three planes of pixels, which become `(pictures, 32, 32, 3)`.
@@ -222,7 +250,7 @@ fn parse(place: &str, bytes: &[u8]) -> Result<Pictures> {
     Pictures::new(pixels, labels, (SIDE, SIDE, 3), classes)
 }
 
-/// Class-named JPEG or PNG files, in the parts `train` and `test`.
+/// Class-named pictures, in the parts `train` and `test`.
 fn from_folder(folder: &ImageFolder, path: &Path) -> Result<Vec<Pictures>> {
     let mut parts = folder.read()?;
     let found: Vec<String> = parts.keys().cloned().collect();
@@ -238,7 +266,10 @@ fn from_folder(folder: &ImageFolder, path: &Path) -> Result<Vec<Pictures>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+    use crate::data::compressed::gzip;
 
     /// Two records: all red 10 and green 20 and blue 30, then 1, 2, 3.
     fn records(labels: [u8; 2]) -> Vec<u8> {
@@ -299,12 +330,65 @@ mod tests {
     }
 
     #[test]
+    fn the_official_archive_is_opened_as_it_was_published() {
+        let mut tar = tar::Builder::new(Vec::new());
+        let mut add = |name: &str, bytes: &[u8]| {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(bytes.len() as u64);
+            tar.append_data(&mut header, format!("cifar-10-batches-bin/{name}"), bytes)
+                .unwrap();
+        };
+        add("batches.meta.txt", b"airplane\n");
+        for number in 1..=5 {
+            add(&format!("data_batch_{number}.bin"), &records([number, 0]));
+        }
+        add("test_batch.bin", &records([7, 8]));
+        let tar = tar.into_inner().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cifar-10-binary.tar.gz");
+        for bytes in [
+            gzip(&tar),
+            tar.clone(),
+            [gzip(&tar[..5_000]), gzip(&tar[5_000..])].concat(),
+        ] {
+            fs::write(&path, bytes).unwrap();
+            let cifar = Cifar10::open(&path).unwrap();
+            assert_eq!(cifar.train.labels(), [1, 0, 2, 0, 3, 0, 4, 0, 5, 0]);
+            assert_eq!(cifar.test.labels(), [7, 8]);
+        }
+        let mut python = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_gnu();
+        header.set_size(0);
+        python
+            .append_data(&mut header, "cifar-10-batches-py/data_batch_1", &b""[..])
+            .unwrap();
+        let packed = gzip(&tar);
+        for (bytes, expected) in [
+            (
+                gzip(&python.into_inner().unwrap()),
+                "found the one for Python",
+            ),
+            (packed[..packed.len() / 2].to_vec(), "damaged"),
+            (b"<!DOCTYPE html>".to_vec(), "found an HTML page"),
+        ] {
+            fs::write(&path, bytes).unwrap();
+            let error = Cifar10::open(&path).unwrap_err().to_string();
+            assert!(
+                error.contains("cifar-10-binary.tar.gz: ") && error.contains(expected),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
     fn the_real_set_has_its_known_counts_and_is_cached() {
         let Some(mirror) = kindling_skip::mirror("cifar10-jpeg/") else {
             return;
         };
         let cache = tempfile::tempdir().unwrap();
-        let store = Store::at(cache.path()).with_mirror(mirror);
+        let store = Store::at(cache.path())
+            .with_mirror(mirror)
+            .without_download();
         let cifar = Cifar10::find(&store).unwrap();
         assert_eq!((cifar.train.len(), cifar.test.len()), (50_000, 10_000));
         assert_eq!(cifar.train.classes(), CLASSES);
@@ -323,7 +407,7 @@ mod tests {
     #[test]
     fn nothing_at_all_is_one_clear_error() {
         let cache = tempfile::tempdir().unwrap();
-        let error = Cifar10::find(&Store::at(cache.path())).unwrap_err();
+        let error = Cifar10::find(&Store::at(cache.path()).without_download()).unwrap_err();
         assert!(error.to_string().contains("data fetch cifar10"), "{error}");
     }
 }

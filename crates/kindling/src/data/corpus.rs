@@ -1,11 +1,11 @@
 //! Running text for language models: Tiny Shakespeare, WikiText-2, or your own.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use kindling_fetch::Store;
 
-use super::{Source, text_file::parse_text, toy_sentences, translations::read};
-use crate::{Error, Result, tensor_file::failed};
+use super::{Source, read_file, text_file::parse_text, toy_sentences, translations::read};
+use crate::{Error, Result};
 
 /// How many lines the built-in generator writes when real text is not to be had.
 const BUILTIN: usize = 20_000;
@@ -82,12 +82,11 @@ impl Corpus {
         })
     }
 
-    /// Your own text file in UTF-8, of which the last tenth is for validation.
+    /// Your own text file in UTF-8, compressed by gzip or not, of which the last tenth is for validation.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let bytes = fs::read(path).map_err(|error| failed(path, error))?;
         let name = path.display().to_string();
-        let text = parse_text(&name, &bytes)?;
+        let text = parse_text(&name, &read_file(path)?)?;
         let corpus = Self::from_text(&text, Source::Cache)?;
         if [&corpus.train, &corpus.validation]
             .iter()
@@ -131,6 +130,8 @@ impl Corpus {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -139,7 +140,9 @@ mod tests {
             return;
         };
         let cache = tempfile::tempdir().unwrap();
-        let store = Store::at(cache.path()).with_mirror(mirror);
+        let store = Store::at(cache.path())
+            .with_mirror(mirror)
+            .without_download();
         let plays = Corpus::find_tiny_shakespeare(&store).unwrap();
         assert_eq!(plays.train.len() + plays.validation.len(), 1_115_394);
         assert!(plays.train.starts_with("First Citizen:\n") && plays.train.ends_with('\n'));
@@ -169,6 +172,8 @@ mod tests {
             "十"
         );
         assert_eq!(open(b"0123456789\n").unwrap().validation, "9\n");
+        let packed = crate::data::compressed::gzip(b"0123456789\n");
+        assert_eq!(open(&packed).unwrap().validation, "9\n");
         let problem = |bytes: &[u8]| open(bytes).unwrap_err().to_string();
         assert!(problem(b"a\n\xffb").contains("own.txt: line 2: expected text in UTF-8"));
         for bytes in [&b""[..], b" \n \n", b"x"] {

@@ -3,8 +3,7 @@
 use kindling_fetch::Store;
 
 use super::{
-    Random, Source, image_folder::tar_files, text_file::parse_text, toy_sentences,
-    translations::read,
+    Random, Source, compressed::tar_files, text_file::parse_text, toy_sentences, translations::read,
 };
 use crate::{Error, Result};
 
@@ -65,7 +64,7 @@ impl Emails {
         let name = "AESLC-master.tar.gz";
         let bytes = read(store, "aeslc", name, &mut source)?;
         let files = tar_files(bytes.as_slice(), |name| name.ends_with(".subject"));
-        let mut files = files.map_err(|error| Error::Format {
+        let (mut files, _) = files.map_err(|error| Error::Format {
             file: name.to_owned(),
             problem: format!("damaged: {error}"),
         })?;
@@ -169,7 +168,12 @@ mod tests {
             return;
         };
         let cache = tempfile::tempdir().unwrap();
-        let emails = Emails::find(&Store::at(cache.path()).with_mirror(mirror)).unwrap();
+        let emails = Emails::find(
+            &Store::at(cache.path())
+                .with_mirror(mirror)
+                .without_download(),
+        )
+        .unwrap();
         let counts = [
             emails.train.len(),
             emails.validation.len(),

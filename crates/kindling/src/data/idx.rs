@@ -8,6 +8,7 @@
 //! | 4 each | the dimensions, big-endian |
 //! | the rest | the numbers, last dimension fastest |
 
+use super::signature;
 use crate::{Error, Result};
 
 const UNSIGNED_BYTES: u8 = 8;
@@ -28,8 +29,10 @@ pub fn parse_idx<'a>(file: &str, bytes: &'a [u8], rank: usize) -> Result<(Vec<us
     };
     let expected = [0, 0, UNSIGNED_BYTES, rank as u8];
     if *magic != expected {
+        let kind = signature::known(bytes).filter(|kind| *kind != "an IDX file");
+        let kind = kind.map_or(String::new(), |kind| format!(", {kind}"));
         return Err(wrong(format!(
-            "expected the first bytes {expected:?} of an IDX file with {rank} dimensions, found {magic:?}; is it still compressed?"
+            "expected the first bytes {expected:?} of an IDX file with {rank} dimensions, found {magic:?}{kind}"
         )));
     }
     let Some((header, numbers)) = rest.split_at_checked(4 * rank) else {
@@ -107,7 +110,7 @@ mod tests {
         let text = problem(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0], 1);
         assert!(
             text.contains("expected the first bytes [0, 0, 8, 1]")
-                && text.contains("found [31, 139, 8, 0]"),
+                && text.ends_with("found [31, 139, 8, 0], a gzip file"),
             "{text}"
         );
         assert!(problem(&LABELS, 3).contains("with 3 dimensions"));

@@ -8,12 +8,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use flate2::read::MultiGzDecoder;
-use image::{ColorType, imageops::FilterType};
+use image::{DynamicImage, imageops::FilterType};
 use kindling_progress::Progress;
 use rayon::prelude::*;
+use unicode_normalization::UnicodeNormalization;
 
-use super::Pictures;
+use super::{
+    Pictures,
+    compressed::{open_tar, tar_files},
+    picture_file::{ENDINGS, FORMATS, decode_picture},
+};
 use crate::{Error, Result, tensor_file::failed};
 
 /// How many pictures are decoded between two looks at the progress.
@@ -22,9 +26,20 @@ const PORTION: usize = 2_000;
 /// How many bad pictures an error names.
 const NAMED: usize = 5;
 
-/// Folders `<class>/<picture>`, or `train/<class>/<picture>` and `test/<class>/<picture>`; JPEG and PNG.
+/// Goes into the names of cached files: another number when the same files are to give other pixels.
+const DECODING: u32 = 2;
+
+/// The endings of pictures that are not read.
+const OTHERS: [&str; 22] = [
+    "heic", "heif", "avif", "jxl", "jp2", "j2k", "svg", "psd", "tga", "ico", "exr", "hdr", "dds",
+    "cr2", "cr3", "nef", "arw", "dng", "orf", "rw2", "raf", "dcm",
+];
+
+/// Folders `<class>/<picture>`, or `train/<class>/<picture>` and `test/<class>/<picture>`; JPEG, PNG, GIF, BMP, TIFF, WebP and PNM.
 ///
-/// Pictures of another size are scaled and cut to fit. The classes are numbered in the order of their names.
+/// Pictures are turned as their cameras note, laid on white where they are transparent, and scaled and cut to fit. The classes are numbered in
+/// the order of their names. Hidden files and folders are passed over; which others are left out is said, and a class that would have no
+/// picture left is an error.
 ///
 /// ```no_run
 /// use kindling::data::ImageFolder;
@@ -55,10 +70,12 @@ struct Entry {
 enum Content {
     File(PathBuf),
     Bytes(Vec<u8>),
+    /// What is no picture by its name; folders end in `/`.
+    Other,
 }
 
 impl ImageFolder {
-    /// A folder, or a file that ends in `.tar`, `.tar.gz` or `.tgz`; the pictures will have 32 × 32 pixels in colour.
+    /// A folder, or a tar, which gzip may have compressed; the pictures will have 32 × 32 pixels in colour.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self {
@@ -118,13 +135,14 @@ impl ImageFolder {
     fn fingerprint(&self) -> Result<u64> {
         let mut files = Vec::new();
         if self.path.is_dir() {
-            list(&self.path, "", &mut files)?;
+            list(&self.path, "", &mut Vec::new(), &mut files)?;
         } else {
             files.push((String::new(), Content::File(self.path.clone())));
         }
         files.sort_by(|one, other| one.0.cmp(&other.0));
         let mut hasher = DefaultHasher::new();
         (
+            DECODING,
             self.path.canonicalize().ok(),
             self.height,
             self.width,
@@ -171,21 +189,27 @@ impl ImageFolder {
     fn entries(&self) -> Result<Vec<Entry>> {
         let mut files: Vec<(String, Content)> = if self.path.is_dir() {
             let mut files = Vec::new();
-            list(&self.path, "", &mut files)?;
+            list(&self.path, "", &mut Vec::new(), &mut files)?;
             files
         } else {
             self.unpack()?
         };
-        files.retain(|(name, _)| is_picture(name));
         files.sort_by(|one, other| one.0.cmp(&other.0));
+        let (others, files): (Vec<_>, Vec<_>) = files
+            .into_iter()
+            .partition(|(_, content)| matches!(content, Content::Other));
+        let others: Vec<String> = others.into_iter().map(|(name, _)| name).collect();
         let folders: Vec<Vec<String>> = files.iter().map(|(name, _)| folders(name)).collect();
         let layout = "expected pictures in folders named after their classes, such as cat/1.jpg";
         if let Some(position) = folders.iter().position(Vec::is_empty) {
             return Err(self.wrong(format!("{layout}, found {}", files[position].0)));
         }
         if files.is_empty() {
-            return Err(self.wrong(format!("{layout}, found no JPEG and no PNG")));
+            let found = others.iter().find(|name| !name.ends_with('/'));
+            let found = found.map_or(String::new(), |name| format!(" among files such as {name}"));
+            return Err(self.wrong(format!("{layout}, found no {FORMATS}{found}")));
         }
+        self.tell_others(&others, &folders)?;
         let part = |folders: &[String]| -> String {
             let above = folders.len().checked_sub(2).map(|above| &folders[above]);
             above.cloned().unwrap_or_default()
@@ -206,25 +230,58 @@ impl ImageFolder {
         Ok(files.into_iter().zip(folders).map(entry).collect())
     }
 
+    /// Says which files and folders are left out; a class that has pictures, but none that can be read, is an error.
+    fn tell_others(&self, others: &[String], pictures: &[Vec<String>]) -> Result<()> {
+        let depths: BTreeSet<usize> = pictures.iter().map(Vec::len).collect();
+        let is_lost = |folder: &[String]| {
+            let has_picture = |other: &Vec<String>| other.starts_with(folder);
+            depths.contains(&folder.len()) && !pictures.iter().any(has_picture)
+        };
+        let unread: Vec<&String> = others
+            .iter()
+            .filter(|name| OTHERS.contains(&ending(name).as_str()) && !folders(name).is_empty())
+            .collect();
+        if let Some(lost) = unread.iter().find(|name| is_lost(&folders(name))) {
+            return Err(self.wrong(format!(
+                "expected pictures that can be read ({FORMATS}) in each class, found none in the folder of {lost}; save them as JPEG or PNG, or remove the folder"
+            )));
+        }
+        let empty: BTreeSet<String> = others
+            .iter()
+            .map(|name| folders(name))
+            .filter(|folder| is_lost(folder))
+            .map(|folder| folder.join("/"))
+            .collect();
+        let place = self.path.display();
+        if !unread.is_empty() {
+            eprintln!(
+                "{place}: left out {}, which cannot be read; save as JPEG or PNG to use them",
+                listed(unread.iter().map(|name| name.as_str()))
+            );
+        }
+        if !empty.is_empty() {
+            eprintln!(
+                "{place}: no picture is in {}: no class is made of it",
+                listed(empty.iter().map(String::as_str))
+            );
+        }
+        Ok(())
+    }
+
     /// The files in a tar.
     fn unpack(&self) -> Result<Vec<(String, Content)>> {
-        let name = self.path.to_string_lossy();
-        let file = File::open(&self.path).map_err(|error| failed(&self.path, error))?;
-        let reader: Box<dyn Read> = match &name {
-            name if name.ends_with(".tar") => Box::new(file),
-            name if name.ends_with(".tar.gz") || name.ends_with(".tgz") => {
-                Box::new(MultiGzDecoder::new(file))
-            }
-            _ => {
-                return Err(self.wrong(
-                    "expected a folder, or a file that ends in .tar, .tar.gz or .tgz".to_owned(),
-                ));
-            }
+        let wanted = |name: &str| is_picture(name) || (ending(name).is_empty() && !is_hidden(name));
+        let files = tar_files(open_tar(&self.path)?, wanted);
+        let (files, others) = files.map_err(|error| self.wrong(format!("damaged: {error}")))?;
+        let content = |(name, bytes): (String, Vec<u8>)| match is_picture(&name)
+            || begins_as_picture(&bytes)
+        {
+            true => (name, Content::Bytes(bytes)),
+            false => (name, Content::Other),
         };
-        let files = tar_files(reader, is_picture);
-        let files = files.map_err(|error| self.wrong(format!("damaged: {error}")))?;
-        let content = |(name, bytes)| (name, Content::Bytes(bytes));
-        Ok(files.into_iter().map(content).collect())
+        let others = others.into_iter().filter(|name| !is_hidden(name));
+        let others = others.map(|name| (name, Content::Other));
+        Ok(files.into_iter().map(content).chain(others).collect())
     }
 
     fn decode(&self, entries: &[Entry]) -> Result<Vec<Vec<u8>>> {
@@ -261,25 +318,23 @@ impl ImageFolder {
 
     /// The pixels of one picture, `(height, width, channels)`.
     fn picture(&self, entry: &Entry) -> std::result::Result<Vec<u8>, String> {
-        let read;
-        let bytes = match &entry.content {
-            Content::Bytes(bytes) => bytes,
+        let picture = match &entry.content {
+            Content::Bytes(bytes) => decode_picture(bytes)?,
             Content::File(path) => {
-                read = fs::read(path).map_err(|error| error.to_string())?;
-                &read
+                decode_picture(&fs::read(path).map_err(|error| error.to_string())?)?
             }
+            Content::Other => return Err("expected a picture".to_owned()),
         };
-        let picture = image::load_from_memory(bytes).map_err(|error| error.to_string())?;
         let (width, height) = (self.width, self.height);
-        let fits = (picture.width(), picture.height()) == (width, height);
+        let fits = picture.dimensions() == (width, height);
+        let picture = DynamicImage::ImageRgb8(picture);
         let picture = match fits {
             true => picture,
             false => picture.resize_to_fill(width, height, FilterType::Triangle),
         };
-        Ok(match (self.grey, picture.color()) {
-            (true, _) => picture.to_luma8().into_raw(),
-            (false, ColorType::Rgb8) => picture.into_bytes(),
-            (false, _) => picture.to_rgb8().into_raw(),
+        Ok(match self.grey {
+            true => picture.into_luma8().into_raw(),
+            false => picture.into_rgb8().into_raw(),
         })
     }
 
@@ -291,27 +346,19 @@ impl ImageFolder {
     }
 }
 
-/// The files of a tar that are wanted, by their names.
-pub(super) fn tar_files(
-    reader: impl Read,
-    wanted: impl Fn(&str) -> bool,
-) -> std::io::Result<Vec<(String, Vec<u8>)>> {
-    let mut files = Vec::new();
-    for entry in tar::Archive::new(reader).entries()? {
-        let mut entry = entry?;
-        let name = entry.path()?.to_string_lossy().into_owned();
-        if entry.header().entry_type().is_file() && wanted(&name) {
-            let mut bytes = Vec::new();
-            entry.read_to_end(&mut bytes)?;
-            files.push((name, bytes));
-        }
-    }
-    Ok(files)
-}
-
-/// Collects the files below a folder, with names relative to where it began.
-fn list(folder: &Path, name: &str, files: &mut Vec<(String, Content)>) -> Result<()> {
+/// Collects what is below a folder and not hidden, with names relative to where it began; `above` are the folders that lead there.
+fn list(
+    folder: &Path,
+    name: &str,
+    above: &mut Vec<PathBuf>,
+    files: &mut Vec<(String, Content)>,
+) -> Result<()> {
     let wrong = |error| failed(folder, error);
+    let place = folder.canonicalize().map_err(wrong)?;
+    if above.contains(&place) {
+        return Ok(()); // a link that leads back up
+    }
+    above.push(place);
     for entry in fs::read_dir(folder).map_err(wrong)? {
         let entry = entry.map_err(wrong)?;
         let (path, below) = (entry.path(), entry.file_name());
@@ -319,27 +366,71 @@ fn list(folder: &Path, name: &str, files: &mut Vec<(String, Content)>) -> Result
             "" => below.to_string_lossy().into_owned(),
             name => format!("{name}/{}", below.to_string_lossy()),
         };
-        match path.is_dir() {
-            true => list(&path, &below, files)?,
-            false => files.push((below, Content::File(path))),
+        if is_hidden(&below) {
+            continue;
+        }
+        if path.is_dir() {
+            files.push((format!("{below}/"), Content::Other));
+            list(&path, &below, above, files)?;
+        } else if is_picture(&below) || (ending(&below).is_empty() && starts_as_picture(&path)) {
+            files.push((below, Content::File(path)));
+        } else {
+            files.push((below, Content::Other));
         }
     }
+    above.pop();
     Ok(())
 }
 
 /// By the end of its name; hidden files are none.
-fn is_picture(name: &str) -> bool {
-    let file = name.rsplit('/').next().unwrap_or(name).to_lowercase();
-    let known = [".jpg", ".jpeg", ".png"];
-    !file.starts_with('.') && known.iter().any(|end| file.ends_with(end))
+pub(super) fn is_picture(name: &str) -> bool {
+    !is_hidden(name) && ENDINGS.contains(&ending(name).as_str())
 }
 
-/// The folders of a name, outermost first.
+/// What systems keep beside the files of people: `.DS_Store`, `._a.png` and `__MACOSX` of a Mac, `.ipynb_checkpoints` of Jupyter.
+fn is_hidden(name: &str) -> bool {
+    let hidden = |part: &str| part.starts_with('.') && part != "." && part != "..";
+    name.split('/')
+        .any(|part| hidden(part) || part == "__MACOSX" || part == "@eaDir")
+}
+
+/// What stands behind the last point of a file's name, in small letters.
+fn ending(name: &str) -> String {
+    let file = name.rsplit('/').next().unwrap_or(name);
+    let ending = file.rsplit_once('.').map(|(_, ending)| ending);
+    ending.unwrap_or("").to_lowercase()
+}
+
+/// Pictures from the web often have names without an ending.
+fn starts_as_picture(path: &Path) -> bool {
+    let mut first = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(16).read_to_end(&mut first));
+    read.is_ok() && begins_as_picture(&first)
+}
+
+fn begins_as_picture(bytes: &[u8]) -> bool {
+    image::guess_format(bytes).is_ok_and(|format| format.reading_enabled())
+}
+
+/// The folders of a name, outermost first. A Mac takes `é` apart into two characters: here it is one.
 fn folders(name: &str) -> Vec<String> {
-    let mut folders: Vec<String> = name.split('/').map(str::to_owned).collect();
+    let mut folders: Vec<String> = name
+        .split('/')
+        .map(|folder| folder.nfc().collect())
+        .collect();
     folders.pop();
     folders.retain(|folder| !folder.is_empty() && folder != ".");
     folders
+}
+
+/// The first of some names, and how many more there are.
+fn listed<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
+    let more = names.len().saturating_sub(NAMED);
+    let mut listed = names.take(NAMED).collect::<Vec<_>>().join(", ");
+    if more > 0 {
+        listed += &format!(" and {more} more");
+    }
+    listed
 }
 
 #[cfg(test)]
@@ -472,14 +563,131 @@ mod tests {
     fn a_wrong_layout_is_explained() {
         let flat = folder(&[("1.png", png(4, [1; 3]))]);
         let empty = folder(&[("a/words.txt", vec![])]);
-        for (folder, found) in [(&flat, "found 1.png"), (&empty, "found no JPEG")] {
+        for (folder, found) in [(&flat, "found 1.png"), (&empty, "found no JPEG, PNG")] {
             let error = ImageFolder::new(folder.path()).read().unwrap_err();
             assert!(error.to_string().contains(found), "{error}");
         }
         let error = ImageFolder::new(flat.path().join("1.png"))
             .read()
             .unwrap_err();
-        assert!(error.to_string().contains("ends in .tar"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .contains("or a tar, which gzip may have compressed, found a PNG picture"),
+            "{error}"
+        );
         assert!(ImageFolder::new("no such folder.tar").read().is_err());
+    }
+
+    /// A picture of one colour in this format.
+    fn in_format(colour: [u8; 3], format: image::ImageFormat) -> Vec<u8> {
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        let picture = RgbImage::from_pixel(4, 4, Rgb(colour));
+        picture.write_to(&mut bytes, format).unwrap();
+        bytes.into_inner()
+    }
+
+    #[test]
+    fn every_format_is_a_picture_whatever_its_name_ends_in() {
+        use image::ImageFormat::{Bmp, Gif, Jpeg, Png, Pnm, Tiff, WebP};
+        let colour = [200; 3];
+        let files = [
+            ("a/1.webp", WebP),
+            ("b/2.BMP", Bmp),
+            ("c/3.tif", Tiff),
+            ("d/4.gif", Gif),
+            ("e/5.ppm", Pnm),
+            ("f/6.jfif", Jpeg),
+            ("g/a png.jpg", Png),
+            ("h/8f3a", Jpeg),
+            ("Jose\u{301}/😀 9.Png", Png),
+            ("k.png/10.jpeg", Jpeg),
+        ];
+        let files = files.map(|(name, format)| (name, in_format(colour, format)));
+        let read = |path: &Path| {
+            let mut parts = ImageFolder::new(path).size(4, 4).read().unwrap();
+            parts.remove("").unwrap()
+        };
+        let folder = folder(&files);
+        let pictures = read(folder.path());
+        assert_eq!(
+            pictures.classes(),
+            ["José", "a", "b", "c", "d", "e", "f", "g", "h", "k.png"]
+        );
+        for place in 0..10 {
+            let far = pictures
+                .picture(place)
+                .iter()
+                .map(|level| level.abs_diff(200))
+                .max();
+            assert!(far < Some(3), "{place}");
+        }
+        let path = folder.path().join("all.TGZ");
+        let mut tar = tar::Builder::new(Vec::new());
+        for (name, bytes) in &files {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(bytes.len() as u64);
+            tar.append_data(&mut header, name, bytes.as_slice())
+                .unwrap();
+        }
+        fs::write(
+            &path,
+            super::super::compressed::gzip(&tar.into_inner().unwrap()),
+        )
+        .unwrap();
+        assert_eq!(read(&path).classes(), pictures.classes());
+    }
+
+    #[test]
+    fn a_class_is_never_lost_without_a_word() {
+        let picture = || png(4, [1; 3]);
+        let lost = folder(&[
+            ("a/1.png", picture()),
+            ("b/1.HEIC", vec![1]),
+            ("b/2.heic", vec![1]),
+        ]);
+        let error = ImageFolder::new(lost.path())
+            .read()
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("found none in the folder of b/1.HEIC; save them"),
+            "{error}"
+        );
+        // One that is left out beside others, and folders that hold something else, are only said.
+        let some = folder(&[
+            ("a/1.png", picture()),
+            ("a/2.heic", vec![1]),
+            ("words/1.txt", vec![1]),
+        ]);
+        let parts = ImageFolder::new(some.path()).size(4, 4).read().unwrap();
+        assert_eq!((parts[""].len(), parts[""].classes().len()), (1, 1));
+        let none = folder(&[("a/1.heic", vec![1])]);
+        let error = ImageFolder::new(none.path())
+            .read()
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("found no JPEG") && error.ends_with("such as a/1.heic"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn what_systems_keep_beside_pictures_is_none() {
+        let picture = png(4, [1; 3]);
+        let folder = folder(&[
+            ("a/1.png", picture.clone()),
+            ("a/._1.png", vec![0, 5, 22, 7]),
+            ("a/.ipynb_checkpoints/1-checkpoint.png", picture.clone()),
+            ("__MACOSX/a/._1.png", vec![0, 5, 22, 7]),
+            ("a/Thumbs.db", vec![1]),
+            (".DS_Store", vec![1]),
+        ]);
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(folder.path(), folder.path().join("a/around")).unwrap();
+        let parts = ImageFolder::new(folder.path()).size(4, 4).read().unwrap();
+        assert_eq!((parts.len(), parts[""].len()), (1, 1));
+        assert_eq!(parts[""].classes(), ["a"]);
     }
 }

@@ -1,15 +1,21 @@
 //! MNIST: 60,000 + 10,000 pictures of handwritten digits.
 
-use std::fmt;
+use std::{
+    fmt, fs,
+    path::{Path, PathBuf},
+};
 
 use candle_core::{DType, Device, Tensor};
 use kindling_fetch::{Manifest, Store};
 
-use super::{Examples, digits, parse_idx};
-use crate::{Error, Result};
+use super::{Examples, digits, parse_idx, read_file};
+use crate::{Error, Result, tensor_file::failed};
 
 /// How many pictures the built-in generator draws when the real ones are not to be had.
 const BUILTIN: (usize, usize) = (6_000, 1_000);
+
+/// So many folders deep the files may lie in the one that is given, as in `MNIST/raw`.
+const DEPTH: usize = 3;
 
 /// What the ten classes of Fashion-MNIST are called.
 pub const FASHION: [&str; 10] = [
@@ -105,6 +111,24 @@ impl Mnist {
         })
     }
 
+    /// Your own copy: a folder with the four IDX files, compressed by gzip or not, as `train-images-idx3-ubyte.gz` or `train-images.idx3-ubyte`.
+    pub fn open(folder: impl AsRef<Path>) -> Result<Self> {
+        let folder = folder.as_ref();
+        let mut files = Vec::new();
+        list(folder, DEPTH, &mut files)?;
+        files.sort_by_key(|(depth, path)| (std::cmp::Reverse(*depth), path.clone()));
+        let part = |names: &[&str]| {
+            let images = find(folder, &files, names, "images-idx3-ubyte", 3)?;
+            let labels = find(folder, &files, names, "labels-idx1-ubyte", 1)?;
+            examples_of((&images.0, &images.1), (&labels.0, &labels.1))
+        };
+        Ok(Self {
+            train: part(&["train"])?,
+            test: part(&["t10k", "test"])?,
+            source: Source::Cache,
+        })
+    }
+
     /// Digits drawn by a program from a seed: same shapes and types as MNIST, but easier, and as many as you like.
     pub fn builtin(train: usize, test: usize, seed: u64) -> Result<Self> {
         // Two seeds far apart, so that no test picture was in the training set.
@@ -118,21 +142,78 @@ impl Mnist {
 
     /// Labelled pictures from the decompressed bytes of two IDX files.
     pub fn examples(images: &[u8], labels: &[u8]) -> Result<Examples> {
-        let (shape, pixels) = parse_idx("images", images, 3)?;
-        let (_, digits) = parse_idx("labels", labels, 1)?;
-        if let Some(digit) = digits.iter().find(|&&digit| digit > 9) {
-            let problem = format!("expected labels from 0 to 9, found {digit}");
-            return Err(Error::Format {
-                file: "labels".to_owned(),
-                problem,
-            });
-        }
-        let images =
-            (Tensor::from_slice(pixels, shape, &Device::Cpu)?.to_dtype(DType::F32)? / 255.0)?; // (examples, 28, 28)
-        let labels =
-            Tensor::from_slice(digits, digits.len(), &Device::Cpu)?.to_dtype(DType::U32)?; // (examples)
-        Examples::new(images, labels)
+        examples_of(("images", images), ("labels", labels))
     }
+}
+
+/// Labelled pictures from two IDX files, each name and bytes.
+fn examples_of(images: (&str, &[u8]), labels: (&str, &[u8])) -> Result<Examples> {
+    let (shape, pixels) = parse_idx(images.0, images.1, 3)?;
+    let (_, digits) = parse_idx(labels.0, labels.1, 1)?;
+    if let Some(digit) = digits.iter().find(|&&digit| digit > 9) {
+        let problem = format!("expected labels from 0 to 9, found {digit}");
+        return Err(Error::Format {
+            file: labels.0.to_owned(),
+            problem,
+        });
+    }
+    let images = (Tensor::from_slice(pixels, shape, &Device::Cpu)?.to_dtype(DType::F32)? / 255.0)?; // (examples, 28, 28)
+    let labels = Tensor::from_slice(digits, digits.len(), &Device::Cpu)?.to_dtype(DType::U32)?; // (examples)
+    Examples::new(images, labels)
+}
+
+/// The files in a folder and the folders in it, each with how many folders deeper one could have gone.
+fn list(folder: &Path, depth: usize, files: &mut Vec<(usize, PathBuf)>) -> Result<()> {
+    let wrong = |error| failed(folder, error);
+    for entry in fs::read_dir(folder).map_err(wrong)? {
+        let path = entry.map_err(wrong)?.path();
+        match path.is_dir() {
+            true if depth > 1 => list(&path, depth - 1, files)?,
+            true => {}
+            false => files.push((depth, path)),
+        }
+    }
+    Ok(())
+}
+
+/// The first of the files of this name that is whole, with its name; without any, what is wrong with the first.
+fn find(
+    folder: &Path,
+    files: &[(usize, PathBuf)],
+    names: &[&str],
+    end: &str,
+    rank: usize,
+) -> Result<(String, Vec<u8>)> {
+    let wanted: Vec<String> = names.iter().map(|name| format!("{name}-{end}")).collect();
+    let mut problem = None;
+    for (_, path) in files {
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .to_lowercase();
+        // LeCun writes `train-images-idx3-ubyte.gz`, and what unpacks it often `train-images.idx3-ubyte`.
+        let name = name.strip_suffix(".gz").unwrap_or(&name).replace('.', "-");
+        if !wanted.contains(&name) {
+            continue;
+        }
+        let shown = path.display().to_string();
+        let read = read_file(path).and_then(|bytes| {
+            parse_idx(&shown, &bytes, rank)?;
+            Ok(bytes)
+        });
+        match read {
+            Ok(bytes) => return Ok((shown, bytes)),
+            Err(error) => problem = problem.or(Some(error)),
+        }
+    }
+    Err(problem.unwrap_or_else(|| Error::Format {
+        file: folder.display().to_string(),
+        problem: format!(
+            "expected the four IDX files of MNIST, found no {0} and no {0}.gz",
+            wanted[0]
+        ),
+    }))
 }
 
 impl From<kindling_fetch::Source> for Source {
@@ -196,13 +277,93 @@ mod tests {
         assert!(error.contains("from 0 to 9, found 10"), "{error}");
     }
 
+    /// The IDX files of so many pictures of one pixel, and of as many labels.
+    fn one_pixel_each(count: u8) -> (Vec<u8>, Vec<u8>) {
+        let images = [
+            &[0, 0, 8, 3, 0, 0, 0, count, 0, 0, 0, 1, 0, 0, 0, 1][..],
+            &vec![255; count.into()],
+        ];
+        let labels = [&[0, 0, 8, 1, 0, 0, 0, count][..], &vec![3; count.into()]];
+        (images.concat(), labels.concat())
+    }
+
+    #[test]
+    fn your_own_files_are_opened_however_they_are_named_and_packed() {
+        use crate::data::compressed::gzip;
+        let ((images, labels), (some, few)) = (one_pixel_each(2), one_pixel_each(1));
+        let members = [gzip(&images[..9]), gzip(&images[9..])].concat();
+        let folder = tempfile::tempdir().unwrap();
+        let put = |name: &str, bytes: &[u8]| {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        };
+        for (number, names) in [
+            [
+                "train-images-idx3-ubyte.gz",
+                "train-labels-idx1-ubyte.gz",
+                "t10k-images-idx3-ubyte.gz",
+                "t10k-labels-idx1-ubyte.gz",
+            ],
+            [
+                "train-images.idx3-ubyte",
+                "train-labels.idx1-ubyte",
+                "t10k-images.idx3-ubyte",
+                "t10k-labels.idx1-ubyte",
+            ],
+            [
+                "MNIST/raw/train-images-idx3-ubyte",
+                "MNIST/raw/train-labels-idx1-ubyte",
+                "MNIST/raw/t10k-images-idx3-ubyte",
+                "MNIST/raw/t10k-labels-idx1-ubyte",
+            ],
+        ]
+        .iter()
+        .enumerate()
+        {
+            // Compressed in two members, not compressed under a name that says so, and compressed under one that does not.
+            for (name, bytes) in names.iter().zip([&members, &labels, &gzip(&some), &few]) {
+                put(name, bytes);
+            }
+            let mnist = Mnist::open(folder.path()).unwrap();
+            assert_eq!((mnist.train.len(), mnist.test.len()), (2, 1), "{number}");
+            assert_eq!(mnist.train.labels.to_vec1::<u32>().unwrap(), [3, 3]);
+            names
+                .iter()
+                .for_each(|name| fs::remove_file(folder.path().join(name)).unwrap());
+        }
+        let error = Mnist::open(folder.path()).unwrap_err().to_string();
+        assert!(
+            error.contains("found no train-images-idx3-ubyte and no train-images-idx3-ubyte.gz"),
+            "{error}"
+        );
+        // A page instead of the file is named; with the file beside it, that is read.
+        put(
+            "train-images-idx3-ubyte.gz",
+            b"<!DOCTYPE html><title>Log in</title>",
+        );
+        let error = Mnist::open(folder.path()).unwrap_err().to_string();
+        assert!(
+            error.contains("train-images-idx3-ubyte.gz: expected")
+                && error.ends_with("an HTML page"),
+            "{error}"
+        );
+        put("train-images-idx3-ubyte", &images);
+        put("train-labels-idx1-ubyte", &labels);
+        put("test-images.idx3-ubyte", &some);
+        put("test-labels.idx1-ubyte", &few);
+        assert_eq!(Mnist::open(folder.path()).unwrap().train.len(), 2);
+    }
+
     #[test]
     fn the_real_data_has_its_known_shape_and_counts() {
         let Some(mirror) = kindling_skip::mirror("mnist/") else {
             return;
         };
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::at(folder.path()).with_mirror(mirror);
+        let store = Store::at(folder.path())
+            .with_mirror(mirror)
+            .without_download();
         let mnist = Mnist::find(&store).unwrap();
         assert_eq!(mnist.source, Source::Mirror);
         assert_eq!(mnist.train.images.dims(), [60_000, 28, 28]);

@@ -1,7 +1,8 @@
 //! Text files: plain text, pairs with a tab between them, and files whose lines belong together.
 //!
-//! All are UTF-8. What is wrong is one error with file and line.
+//! All are UTF-8, or UTF-16 that says so. What is wrong is one error with file and line.
 
+use super::signature;
 use crate::{Error, Result};
 
 /// A sentence and its translation, or any other two texts of which one is to be made from the other.
@@ -15,22 +16,56 @@ pub struct SentencePair {
     pub attribution: Option<String>,
 }
 
-/// The text of a file without a byte order mark, with `\n` alone at the ends of lines.
+/// The text of a file without a byte order mark, with `\n` alone at the ends of lines, also where a Mac of old ends them with `\r`.
 ///
-/// `file` is only named in errors. Bytes that are no UTF-8 are an error.
+/// `file` is only named in errors. Bytes that are no UTF-8, and no UTF-16 with its mark, are an error.
 pub fn parse_text(file: &str, bytes: &[u8]) -> Result<String> {
+    let text = match bytes {
+        [0xff, 0xfe, 0, 0, ..] => return Err(wrong(file, 0, &in_utf8("UTF-32"))),
+        [0xff, 0xfe, rest @ ..] => utf16(file, rest, u16::from_le_bytes)?,
+        [0xfe, 0xff, rest @ ..] => utf16(file, rest, u16::from_be_bytes)?,
+        _ => utf8(file, bytes)?.to_owned(),
+    };
+    Ok(match text.contains('\r') {
+        true => text.replace("\r\n", "\n").replace('\r', "\n"),
+        false => text,
+    })
+}
+
+fn utf8<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str> {
     let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
-    let text = std::str::from_utf8(bytes).map_err(|error| {
+    // Every other byte of European text in UTF-16 is zero, and so it is UTF-8 as well.
+    let zeros = bytes.iter().filter(|&&byte| byte == 0).count();
+    if 3 * zeros > bytes.len() {
+        return Err(wrong(file, 0, &in_utf8("zero bytes, as UTF-16 has them")));
+    }
+    std::str::from_utf8(bytes).map_err(|error| {
         let (before, rest) = bytes.split_at(error.valid_up_to());
         let line = before.iter().filter(|&&byte| byte == b'\n').count();
         let found = rest.first().map_or(0, |byte| *byte);
-        wrong(
+        let found =
+            signature::known(bytes).map_or(format!("the byte 0x{found:02x}"), str::to_owned);
+        wrong(file, line, &in_utf8(&found))
+    })
+}
+
+/// Text as Windows calls it *Unicode*; each two bytes are a number by `number`.
+fn utf16(file: &str, bytes: &[u8], number: fn([u8; 2]) -> u16) -> Result<String> {
+    let (pairs, rest) = bytes.as_chunks();
+    let numbers = pairs.iter().map(|pair| number(*pair));
+    let text: std::result::Result<String, _> = char::decode_utf16(numbers).collect();
+    match text {
+        Ok(text) if rest.is_empty() => Ok(text),
+        _ => Err(wrong(
             file,
-            line,
-            &format!("expected text in UTF-8, found the byte 0x{found:02x}; save it as UTF-8"),
-        )
-    })?;
-    Ok(text.replace("\r\n", "\n"))
+            0,
+            &in_utf8("UTF-16 with half a character in it"),
+        )),
+    }
+}
+
+fn in_utf8(found: &str) -> String {
+    format!("expected text in UTF-8, found {found}; save it as UTF-8")
 }
 
 /// The lines of a file, of which none may be empty.
@@ -131,6 +166,29 @@ mod tests {
         );
         assert_eq!(parse_lines("a", b"one\r\n two \n").unwrap(), ["one", "two"]);
         assert_eq!(parse_text("a", b"").unwrap(), "");
+    }
+
+    #[test]
+    fn lines_of_an_old_mac_and_texts_of_windows_are_read() {
+        let text = "Hi\t你好\rRun!\t跑！😀\r";
+        let pairs = |bytes: &[u8]| parse_pairs("p", bytes).unwrap();
+        let expected = pairs(text.replace('\r', "\n").as_bytes());
+        assert_eq!(expected.len(), 2);
+        assert_eq!(pairs(text.as_bytes()), expected);
+        for number in [u16::to_le_bytes, u16::to_be_bytes] {
+            let text = format!("\u{feff}{}", text.replace('\r', "\r\n"));
+            let bytes: Vec<u8> = text.encode_utf16().flat_map(number).collect();
+            assert_eq!(pairs(&bytes), expected);
+            let error = problem(parse_pairs("p", &bytes[..bytes.len() - 1]));
+            assert!(
+                error.contains("found UTF-16 with half a character in it; save it as UTF-8"),
+                "{error}"
+            );
+        }
+        let bare: Vec<u8> = "a\tb\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert!(problem(parse_pairs("p", &bare)).contains("zero bytes, as UTF-16 has them"));
+        assert!(problem(parse_text("p", b"\xff\xfe\0\0a\0\0\0")).contains("found UTF-32; save it"));
+        assert!(problem(parse_text("p", b"\x1f\x8b\x08\0")).contains("found a gzip file"));
     }
 
     #[test]

@@ -179,7 +179,9 @@ mod tests {
     fn mirror() -> Option<(tempfile::TempDir, Store)> {
         let mirror = kindling_skip::mirror("multi30k/ and tatoeba-cmn-eng/")?;
         let cache = tempfile::tempdir().unwrap();
-        let store = Store::at(cache.path()).with_mirror(mirror);
+        let store = Store::at(cache.path())
+            .with_mirror(mirror)
+            .without_download();
         Some((cache, store))
     }
 

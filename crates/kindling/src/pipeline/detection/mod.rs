@@ -118,7 +118,7 @@ impl DetectionPipeline {
         &self.classes
     }
 
-    /// What is in the picture in this file, PNG or JPEG.
+    /// What is in the picture in this file, as [`open_picture`](crate::data::open_picture) reads it: boxes are in the pixels of the upright picture.
     ///
     /// Fails when there is no such file, when it is no picture or a damaged one, and when it is too small or too large to be looked at.
     pub fn detect(&self, file: impl AsRef<Path>) -> Result<DetectedPicture> {
