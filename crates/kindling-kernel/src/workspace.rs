@@ -192,7 +192,8 @@ fn link(from: &Path, to: &Path) -> Result<()> {
         if std::fs::read_link(to).is_ok_and(|target| target == from) {
             return Ok(());
         }
-        let _ = std::fs::remove_file(to);
+        // A link to elsewhere, or what an earlier version put there.
+        let _ = std::fs::remove_file(to).or_else(|_| std::fs::remove_dir_all(to));
         std::os::unix::fs::symlink(from, to)
             .with_context(|| format!("cannot link {} to {}", to.display(), from.display()))
     }
