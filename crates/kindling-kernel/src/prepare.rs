@@ -4,6 +4,7 @@ use crate::report::{Doing, Parts, Report};
 use crate::workspace::{self, Units};
 use crate::{Crates, Home, Session, shared, sources};
 use anyhow::{Context, Result, anyhow, bail};
+use kindling_cargo::Count;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::io::Write;
@@ -244,13 +245,8 @@ fn install_evcxr(home: &Home, parts: &mut Parts) -> Result<()> {
         .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
         .env("CARGO_PROFILE_RELEASE_LTO", "off")
         .env("CARGO_PROFILE_RELEASE_DEBUG", "false");
-    follow(
-        command,
-        "Compiling the notebook kernel (evcxr_jupyter)",
-        0,
-        parts,
-        &mut |_| {},
-    )?;
+    let what = "Compiling the notebook kernel (evcxr_jupyter)";
+    follow(command, what, 0, &mut |count, _| parts.count(count))?;
     let _ = std::fs::remove_dir_all(folder.join("target"));
     Ok(())
 }
@@ -310,7 +306,8 @@ fn compile_crates(home: &Home, crates: Crates, parts: &mut Parts) -> Result<()> 
     workspace::write(home, crates)?;
     let total = package_count(&folder)?;
     let mut units = Units::default();
-    follow(command, &what, total, parts, &mut |line| {
+    follow(command, &what, total, &mut |count, line| {
+        parts.count(count);
         if let Ok(message) = serde_json::from_str::<Value>(line) {
             units.note(&message);
         }
@@ -319,7 +316,8 @@ fn compile_crates(home: &Home, crates: Crates, parts: &mut Parts) -> Result<()> 
     units.copy(&target, &cells)?;
     let mut command = compiler(&folder, &cells)?;
     command.args(["--package", "preload"]);
-    follow(command, "Linking them for cells", total, parts, &mut |_| {})
+    // Seconds long: not worth a count of its own.
+    follow(command, "Linking them for cells", total, &mut |_, _| {})
 }
 
 /// A build as evcxr does it, in a workspace and a target folder.
@@ -367,19 +365,17 @@ fn cargo() -> Command {
     command
 }
 
-/// Runs cargo and tells how far it is; its last words become the error. `expected` is how many steps there are where cargo itself
-/// does not say so; `each` sees every line.
+/// Runs cargo; its last words become the error. `expected` is how many steps there are where cargo itself does not say so; `each`
+/// sees every line, and how far it is.
 fn follow(
     command: Command,
     what: &str,
     expected: u64,
-    parts: &mut Parts,
-    each: &mut dyn FnMut(&str),
+    each: &mut dyn FnMut(&Count, &str),
 ) -> Result<()> {
     let ended = kindling_cargo::run(command, expected, |count, line| {
         note_compiled(line, false);
-        each(line);
-        parts.count(count);
+        each(count, line);
     })
     .context("cannot run cargo; install Rust with rustup")?;
     if !ended.status.success() {
@@ -510,7 +506,10 @@ mod tests {
         let mut command = Command::new("sh");
         let script = "printf '    Building [=> ] 3/12: x\\r' >&2; echo 'error: linker `cc` not found' >&2; exit 101";
         command.args(["-c", script]);
-        let error = follow(command, "Compiling it", 0, &mut parts, &mut |_| {}).unwrap_err();
+        let error = follow(command, "Compiling it", 0, &mut |count, _| {
+            parts.count(count)
+        })
+        .unwrap_err();
         assert!(
             error.to_string().contains("linker `cc` not found"),
             "{error}"
