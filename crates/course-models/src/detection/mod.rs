@@ -11,5 +11,5 @@ mod train;
 pub use bench::{Args as BenchArgs, run as bench};
 pub use evaluate::evaluate;
 pub use predict::{Args as PredictArgs, run as predict};
-pub use recipe::{RECIPES, recipe};
+pub use recipe::{RECIPES, Recipe, recipe};
 pub use train::train;
