@@ -1,5 +1,9 @@
 //! The command `cargo course`.
 
+// First, for its macros stand in for those of the standard library in all that follows.
+#[macro_use]
+mod output;
+
 mod bench;
 mod book;
 mod check;
@@ -64,7 +68,12 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let done = match Cli::parse().command {
+    let command = Cli::parse().command;
+    // Minutes of work whose only result is what they print.
+    if matches!(command, Command::Test(_) | Command::Bench(_)) {
+        output::end_with_reader();
+    }
+    let done = match command {
         Command::Up(args) => up::run(args),
         Command::Test(args) => test::run(args),
         Command::Check(args) => check::run(args),
@@ -82,9 +91,13 @@ fn main() -> ExitCode {
         Command::Embed(args) => models::run("embed", &args),
         Command::Bench(args) => bench::run(args),
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
+    match (done, output::problem()) {
+        (Ok(()), None) => ExitCode::SUCCESS,
+        (Ok(()), Some(problem)) => {
+            eprintln!("error: standard output: {problem}");
+            ExitCode::FAILURE
+        }
+        (Err(error), _) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
