@@ -80,6 +80,59 @@ fn wrong_words_are_answered_with_the_right_ones() -> Result<()> {
 }
 
 #[test]
+fn a_reader_that_goes_away_ends_a_command_quietly() -> Result<()> {
+    let home = tempfile::tempdir()?; // of a kernel that is not prepared
+    for (arguments, code) in [
+        (&["--help"][..], 0),
+        (&["data", "list"], 0),
+        (&["data", "--help"], 0),
+        (&["kernel", "status"], 1),
+        (&["check", "--help"], 0),
+        (&["test", "--list"], 141),
+    ] {
+        let mut command = Command::new(course()?);
+        command.args(arguments).current_dir(root());
+        command.env("KINDLING_HOME", home.path());
+        let (reader, writer) = std::io::pipe()?;
+        drop(reader);
+        let output = command.stdout(writer).output()?;
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {message}");
+        let quiet = message.is_empty() || (code == 1 && message.starts_with("error: the kernel"));
+        assert!(quiet, "{arguments:?}: {message}");
+        // Where nobody reads either of them, there is only the code.
+        let (reader, writer) = std::io::pipe()?;
+        drop(reader);
+        let status = command
+            .stdout(writer.try_clone()?)
+            .stderr(writer)
+            .status()?;
+        assert_eq!(status.code(), Some(code), "{arguments:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_full_disk_is_told_in_one_line() -> Result<()> {
+    let full = Path::new("/dev/full");
+    if !full.exists() {
+        return kindling_tests::skip("this system has no /dev/full");
+    }
+    let output = Command::new(course()?)
+        .args(["data", "list"])
+        .current_dir(root())
+        .stdout(std::fs::OpenOptions::new().write(true).open(full)?)
+        .output()?;
+    assert_eq!(output.status.code(), Some(1));
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(
+        message,
+        "error: standard output: No space left on device (os error 28)\n"
+    );
+    Ok(())
+}
+
+#[test]
 fn without_python_the_message_says_what_still_works() -> Result<()> {
     let home = tempfile::tempdir()?;
     let nothing = tempfile::tempdir()?;

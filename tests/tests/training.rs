@@ -195,6 +195,80 @@ fn what_was_trained_can_be_measured() -> Result<()> {
     Ok(())
 }
 
+/// A pipe that nobody reads.
+fn unread() -> Result<std::io::PipeWriter> {
+    let (reader, writer) = std::io::pipe()?;
+    drop(reader);
+    Ok(writer)
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_quietly_what_prints_and_stops_no_training() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let out = folder.path().display().to_string();
+    let train = [
+        "train",
+        "mnist-mlp",
+        "--builtin",
+        "--limit",
+        "64",
+        "--epochs",
+        "1",
+    ];
+    let mut command = models(train)?;
+    let output = command.args(["--seed", "3", "--out", &out]);
+    let output = output.stdout(unread()?).output()?;
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let file = weights(folder.path()).display().to_string();
+    for arguments in [
+        &["eval", "--builtin", "--limit", "64", "--weights", &file][..],
+        &[
+            "eval",
+            "--builtin",
+            "--limit",
+            "64",
+            "--json",
+            "--weights",
+            &file,
+        ],
+        &[
+            "predict",
+            "digits",
+            "book/screenshot.png",
+            "--weights",
+            &file,
+        ],
+        &["--help"],
+    ] {
+        let output = models(arguments)?.stdout(unread()?).output()?;
+        let message = text(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {message}");
+        assert!(!message.contains("panicked"), "{arguments:?}: {message}");
+        let unread = unread()?;
+        let mut both = models(arguments)?;
+        let both = both.stdout(unread.try_clone()?).stderr(unread);
+        assert!(both.status()?.success(), "{arguments:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn what_can_be_measured_is_listed() -> Result<()> {
+    let listed = models(["eval", "--help"])?.output()?;
+    let listed = text(&listed.stdout);
+    let names = listed
+        .lines()
+        .find_map(|line| line.strip_prefix("MODEL is one of: "));
+    for name in names.context("no names")?.split(", ") {
+        let output = models(["eval", name, "--weights", "/nowhere"])?.output()?;
+        let message = text(&output.stderr);
+        assert!(!message.contains("there is no model"), "{name}: {message}");
+    }
+    assert!(listed.contains("transformer-translate") && listed.contains("summarizer"));
+    assert!(!listed.contains("word2vec"));
+    Ok(())
+}
+
 #[cfg(unix)]
 #[test]
 fn ctrl_c_keeps_what_was_done() -> Result<()> {
@@ -258,6 +332,28 @@ fn wrong_input_is_told_in_one_line() -> Result<()> {
         (
             &["train", "mnist-mlp", "--seeds", "0"],
             "--seeds: expected at least 1",
+        ),
+        (
+            &["train", "mnist-mlp", "--epochs", "18446744073709551615"],
+            "--epochs: expected at most 1000000",
+        ),
+        (
+            &["train", "mnist-mlp", "--batch-size", "9223372036854775807"],
+            "--batch-size: expected at most 1000000",
+        ),
+        (
+            &["eval", "word2vec"],
+            "word vectors are measured when they are trained",
+        ),
+        (
+            &[
+                "predict",
+                "digits",
+                "book/screenshot.png",
+                "--model",
+                "gru-translate",
+            ],
+            "there is no model `gru-translate` that names pictures; there are: mnist-mlp",
         ),
         (
             &["train", "mnist-mlp", "--learning-rate", "NaN"],

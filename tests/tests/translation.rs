@@ -30,6 +30,22 @@ fn wrong_text_is_told_in_one_line() -> Result<()> {
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert_eq!(text(&output.stdout).lines().count(), 2);
 
+    let measured = ["eval", "transformer-translate", "--builtin", "--limit", "3"];
+    let output = models(measured)?
+        .args(["--json", "--weights", &weights])
+        .output()?;
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let line: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    assert!(
+        line["bleu"].as_f64().is_some() && line["examples"] == 3,
+        "{line}"
+    );
+    let message = refusal(&mut models(["eval", "--weights", &weights])?)?;
+    assert!(
+        message.contains("say with --data FILE or --builtin what to measure on"),
+        "{message}"
+    );
+
     let empty = written("empty.txt", b"")?;
     let blank = written("blank.txt", b" \n\t\n")?;
     let latin = written("latin.txt", b"caf\xe9 noir\n")?;
@@ -45,6 +61,10 @@ fn wrong_text_is_told_in_one_line() -> Result<()> {
         (
             &[&good, "--beam", "0"],
             "--beam: expected at least 1, found 0",
+        ),
+        (
+            &[&good, "--beam", "1000000"],
+            "--beam: expected at most 64, found 1000000",
         ),
         (
             &[&good, "--model", "babel"],

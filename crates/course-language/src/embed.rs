@@ -31,16 +31,43 @@ pub struct Args {
 /// Runs `cargo course embed`.
 pub fn run(args: &Args) -> Result<()> {
     let text = input::read(&args.file)?;
-    let lines: Vec<&str> = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect();
+    let (lines, empty) = numbered(&text);
+    if let Some(words) = empty_in_words(&empty) {
+        output::note(&words);
+    }
     let embedder = Embedder::open(folder(args.model.as_deref())?)?;
     match args.nearest {
         None => print_vectors(&embedder, &lines),
         Some(count) => print_nearest(&embedder, &lines, count as usize),
     }
+}
+
+/// The lines that say something with their numbers from 1 on, and the numbers of those that do not.
+fn numbered(text: &str) -> (Vec<(usize, &str)>, Vec<usize>) {
+    let lines = (1..).zip(text.lines().map(str::trim));
+    let (full, empty): (Vec<_>, Vec<_>) = lines.partition(|(_, line)| !line.is_empty());
+    (full, empty.into_iter().map(|(number, _)| number).collect())
+}
+
+/// A word about lines that get no vector, if there are any.
+fn empty_in_words(empty: &[usize]) -> Option<String> {
+    match empty {
+        [] => None,
+        [number] => Some(format!("line {number} is empty and has no vector")),
+        [first, rest @ ..] => {
+            let (more, count) = (rest.iter().take(4), empty.len());
+            let numbers: String = more.map(|number| format!(", {number}")).collect();
+            let dots = if count > 5 { ", …" } else { "" };
+            Some(format!(
+                "{count} lines are empty and have no vector: {first}{numbers}{dots}"
+            ))
+        }
+    }
+}
+
+/// The lines without their numbers.
+fn sentences<'a>(lines: &[(usize, &'a str)]) -> Vec<&'a str> {
+    lines.iter().map(|(_, sentence)| *sentence).collect()
 }
 
 /// Where the model is.
@@ -52,11 +79,11 @@ pub fn folder(model: Option<&str>) -> Result<PathBuf> {
 }
 
 /// One line of JSON for each sentence, as soon as it is there.
-fn print_vectors(embedder: &Embedder, lines: &[&str]) -> Result<()> {
+fn print_vectors(embedder: &Embedder, lines: &[(usize, &str)]) -> Result<()> {
     for lines in lines.chunks(LINES) {
-        let vectors = embedder.embed(lines)?.to_vec2::<f32>()?;
-        for (sentence, vector) in lines.iter().zip(vectors) {
-            let line = json!({"sentence": sentence, "vector": vector});
+        let vectors = embedder.embed(&sentences(lines))?.to_vec2::<f32>()?;
+        for ((number, sentence), vector) in lines.iter().zip(vectors) {
+            let line = json!({"line": number, "sentence": sentence, "vector": vector});
             output::print(&line.to_string())?;
         }
     }
@@ -64,8 +91,9 @@ fn print_vectors(embedder: &Embedder, lines: &[&str]) -> Result<()> {
 }
 
 /// Each sentence, and below it those whose vectors have the highest cosine with its own.
-fn print_nearest(embedder: &Embedder, lines: &[&str], count: usize) -> Result<()> {
-    let vectors = embedder.embed(lines)?; // (lines, hidden_size)
+fn print_nearest(embedder: &Embedder, lines: &[(usize, &str)], count: usize) -> Result<()> {
+    let lines = sentences(lines);
+    let vectors = embedder.embed(&lines)?; // (lines, hidden_size)
     let turned = vectors.t()?; // (hidden_size, lines)
     for start in (0..lines.len()).step_by(LINES) {
         let some = vectors.narrow(0, start, LINES.min(lines.len() - start))?;
@@ -96,7 +124,21 @@ fn nearest(cosines: &[f32], own: usize, count: usize) -> Vec<(usize, f32)> {
 
 #[cfg(test)]
 mod tests {
-    use super::nearest;
+    use super::{empty_in_words, nearest, numbered};
+
+    #[test]
+    fn empty_lines_are_told() {
+        let (lines, empty) = numbered("one\n\nthree\n");
+        assert_eq!(lines, [(1, "one"), (3, "three")]);
+        let words = empty_in_words(&empty).unwrap();
+        assert_eq!(words, "line 2 is empty and has no vector");
+        assert_eq!(empty_in_words(&[]), None);
+        let words = empty_in_words(&[2, 4, 5, 6, 7, 9]).unwrap();
+        assert_eq!(
+            words,
+            "6 lines are empty and have no vector: 2, 4, 5, 6, 7, …"
+        );
+    }
 
     #[test]
     fn nobody_is_their_own_neighbour() {

@@ -1,5 +1,7 @@
 //! `cargo course eval summarizer`: how much of people's subject lines the engines find in e-mails.
 
+use std::collections::HashSet;
+
 use anyhow::Result;
 use course_program::output;
 use kindling::{
@@ -13,21 +15,19 @@ use serde_json::json;
 
 use crate::summarize::length;
 
-/// Measure what has no weights of the course's own.
+/// What this program measures; `course-models` measures the rest.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum What {
+    /// ROUGE on the test set of AESLC: e-mails, and the subjects that people gave them
+    Summarizer,
+}
+
+/// Measure the summarisers.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    #[command(subcommand)]
+    /// What is measured
     what: What,
-}
 
-#[derive(Debug, clap::Subcommand)]
-enum What {
-    /// ROUGE of the summarisers on the test set of AESLC: e-mails, and the subjects that people gave them
-    Summarizer(SummarizerArgs),
-}
-
-#[derive(Debug, clap::Args)]
-struct SummarizerArgs {
     /// An engine, as `cargo course summarize` names them; may be given several times. By default lead, tf-idf, extractive, and
     /// abstractive where there are weights for it
     #[arg(long, value_name = "NAME")]
@@ -56,7 +56,7 @@ struct SummarizerArgs {
 
 /// Runs `cargo course eval summarizer`.
 pub fn run(args: &Args) -> Result<()> {
-    let What::Summarizer(args) = &args.what;
+    let What::Summarizer = args.what;
     let names = match args.engine.as_slice() {
         [] => default_engines(),
         names => names.to_vec(),
@@ -64,7 +64,12 @@ pub fn run(args: &Args) -> Result<()> {
     let length = length(args.least, args.most)?;
     // All engines first: with an unknown one among them, nothing is measured.
     let engines = names.iter().map(|name| Ok(summarizer(name)?));
-    let engines: Vec<Summarizer> = engines.collect::<Result<_>>()?;
+    let mut engines: Vec<Summarizer> = engines.collect::<Result<_>>()?;
+    if args.engine.is_empty() {
+        // Without a pretrained model `extractive` is `tf-idf`, which was measured.
+        let mut seen = HashSet::new();
+        engines.retain(|engine| seen.insert(engine.engine()));
+    }
     let emails = if args.builtin {
         Emails::builtin(0, 0, 500, 0)?
     } else {

@@ -1,5 +1,8 @@
 //! The commands for text: `cargo course summarize`, `embed`, `eval summarizer` and `bench embedder` run this program, compiled with optimisation.
 
+// Lines go through `course_program::output`, which outlives their reader.
+#![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
+
 mod bench;
 mod embed;
 mod eval;

@@ -1,5 +1,8 @@
 //! The commands that compute: `cargo course train`, `eval` and `predict` run this program, compiled with optimisation.
 
+// Lines go through `course_program::output`, which outlives their reader.
+#![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
+
 mod bench;
 mod data;
 mod detection;

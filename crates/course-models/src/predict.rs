@@ -9,6 +9,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use candle_core::{D, Device, Tensor};
 use candle_nn::ops::softmax;
+use course_program::output;
 use image::GrayImage;
 use kindling::{models::Model, train::places};
 
@@ -90,9 +91,9 @@ fn digits(args: DigitsArgs) -> Result<ExitCode> {
                 "digit": digit,
                 "probabilities": probabilities,
             });
-            println!("{line}");
+            output::print(&line.to_string())?;
         } else {
-            show(file, seen, &probabilities);
+            show(file, seen, &probabilities)?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -134,9 +135,13 @@ fn most_likely(probabilities: &[f32]) -> (usize, f32) {
 }
 
 /// The verdict, what the network saw, and beside it how likely each digit is.
-fn show(file: &Path, seen: &GrayImage, probabilities: &[f32]) {
+fn show(file: &Path, seen: &GrayImage, probabilities: &[f32]) -> Result<()> {
     let (digit, probability) = most_likely(probabilities);
-    println!("{}: {digit} ({:.1} %)", file.display(), 100.0 * probability);
+    output::print(&format!(
+        "{}: {digit} ({:.1} %)",
+        file.display(),
+        100.0 * probability
+    ))?;
     for (row, picture) in drawn(seen).iter().enumerate() {
         let digit = row
             .checked_sub(2)
@@ -146,8 +151,9 @@ fn show(file: &Path, seen: &GrayImage, probabilities: &[f32]) {
             let bar = "━".repeat((share * 30.0).round() as usize);
             format!("   {digit} {:>5.1} % {bar}", 100.0 * share)
         });
-        println!("  {picture}{words}");
+        output::print(&format!("  {picture}{words}"))?;
     }
+    Ok(())
 }
 
 /// Two rows of pixels in each line of text.

@@ -147,7 +147,7 @@ impl Recipe {
     }
 }
 
-/// The recipe of this name.
+/// The recipe of this name; without one, says what can be trained.
 pub fn recipe(name: &str) -> Result<&'static Recipe> {
     let found = RECIPES.iter().find(|recipe| recipe.name == name);
     let Some(recipe) = found else {

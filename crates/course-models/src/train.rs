@@ -12,6 +12,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use course_program::output;
 use kindling::{
     models::Model,
     train::{Every, History, Training, evaluate, places, save_weights},
@@ -27,6 +28,9 @@ use crate::{
 
 /// What a shell expects of a program that Ctrl-C ended.
 pub const INTERRUPTED: u8 = 130;
+
+/// More epochs, examples a step or seeds than this nobody means.
+const MOST: usize = 1_000_000;
 
 /// Train a model, with checkpoints, a log and weights at the end.
 #[derive(Debug, clap::Args)]
@@ -116,7 +120,7 @@ pub fn each_seed(
     mut train: impl FnMut(u64) -> Result<Option<f64>>,
 ) -> Result<ExitCode> {
     let mut scores = Vec::new();
-    for seed in args.seed..args.seed.saturating_add(args.seeds) {
+    for seed in (0..args.seeds).map(|number| args.seed.wrapping_add(number)) {
         let Some(score) = train(seed)? else {
             return Ok(stopped());
         };
@@ -125,14 +129,16 @@ pub fn each_seed(
     if scores.len() > 1 {
         let count = scores.len();
         let mean = scores.iter().sum::<f64>() / count as f64;
-        println!("\n{measure} of {count} seeds: mean {mean:.2}{unit}, each {scores:.2?}");
+        output::report(&format!(
+            "\n{measure} of {count} seeds: mean {mean:.2}{unit}, each {scores:.2?}"
+        ))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Says how to go on, and how the program ends.
 fn stopped() -> ExitCode {
-    eprintln!("stopped; the same command with --resume goes on from here");
+    output::note("stopped; the same command with --resume goes on from here");
     ExitCode::from(INTERRUPTED)
 }
 
@@ -149,10 +155,10 @@ impl Run {
     /// Trains with this seed and keeps the weights; returns the accuracy on the test set in percent, or nothing when stopped.
     fn train(&self, seed: u64) -> Result<Option<f64>> {
         let model = (self.recipe.model)(seed)?;
-        self.announce(seed, model.as_ref());
+        self.announce(seed, model.as_ref())?;
         let started = Instant::now();
         let history = self.fit(seed, model.as_ref())?;
-        println!("{history:?}");
+        output::report(&format!("{history:?}"))?;
         if history.stopped {
             return Ok(None);
         }
@@ -163,12 +169,14 @@ impl Run {
         );
         let seconds: f64 = history.epochs.iter().map(|epoch| epoch.seconds).sum();
         let all = started.elapsed().as_secs_f64();
-        println!("{score}, {seconds:.1} s of training, {all:.1} s in all");
+        output::report(&format!(
+            "{score}, {seconds:.1} s of training, {all:.1} s in all"
+        ))?;
         self.keep(seed, model.as_ref(), &score)?;
         Ok(Some(100.0 * accuracy))
     }
 
-    fn announce(&self, seed: u64, model: &dyn Model) {
+    fn announce(&self, seed: u64, model: &dyn Model) -> Result<()> {
         let parameters = model.parameters();
         let parameters: usize = parameters.iter().map(|var| var.elem_count()).sum();
         let Data {
@@ -178,21 +186,22 @@ impl Run {
             source,
             ..
         } = &self.data;
-        println!(
+        output::report(&format!(
             "{}, seed {seed}: {parameters} parameters; {} training, {} validation and {} test pictures from {source}",
             self.recipe.name,
             training.len(),
             validation.len(),
             test.len(),
-        );
+        ))?;
         let folder = self.checkpoints(seed);
         let unfinished = !places::weights(&self.out, seed).exists() && folder.exists();
         if unfinished && !self.args.resume {
             let folder = folder.display();
-            eprintln!(
+            output::note(&format!(
                 "note: the unfinished run in {folder} is replaced; --resume would go on with it"
-            );
+            ));
         }
+        Ok(())
     }
 
     /// The recipe, carried out.
@@ -238,7 +247,7 @@ impl Run {
             ("command", &command()),
         ];
         save_weights(model, &file, &details)?;
-        println!("weights: {}", file.display());
+        output::report(&format!("weights: {}", file.display()))?;
         Ok(())
     }
 
@@ -266,9 +275,9 @@ impl Args {
     /// Whether the numbers make sense.
     fn check(&self) -> Result<()> {
         numbers::in_range(&[
-            ("--epochs", self.epochs.unwrap_or(1), usize::MAX),
-            ("--batch-size", self.batch_size.unwrap_or(1), usize::MAX),
-            ("--seeds", self.seeds as usize, usize::MAX),
+            ("--epochs", self.epochs.unwrap_or(1), MOST),
+            ("--batch-size", self.batch_size.unwrap_or(1), MOST),
+            ("--seeds", self.seeds as usize, MOST),
         ])?;
         numbers::positive("--learning-rate", self.learning_rate.unwrap_or(1.0))?;
         if self.checkpoint_seconds.is_nan() || self.checkpoint_seconds < 0.0 {

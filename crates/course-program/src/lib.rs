@@ -20,6 +20,7 @@ pub fn run<C: Parser>(command: impl FnOnce(C) -> Result<ExitCode>) -> ExitCode {
     let _ = rayon::ThreadPoolBuilder::new()
         .use_current_thread()
         .build_global();
+    output::end_quietly();
     match command(C::parse()) {
         Ok(code) => code,
         // Whoever reads has seen enough, as `head` has: that is no failure.

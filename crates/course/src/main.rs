@@ -1,5 +1,9 @@
 //! The command `cargo course`.
 
+// First, for its macros stand in for those of the standard library in all that follows.
+#[macro_use]
+mod output;
+
 mod bench;
 mod book;
 mod cargo;
@@ -72,7 +76,12 @@ fn main() -> ExitCode {
     if let Some(code) = test::wrapper::rustdoc() {
         return code;
     }
-    let done = match Cli::parse().command {
+    let command = Cli::parse().command;
+    // Minutes of work whose only result is what they print.
+    if matches!(command, Command::Test(_) | Command::Bench(_)) {
+        output::end_with_reader();
+    }
+    let done = match command {
         Command::Up(args) => up::run(args),
         Command::Test(args) => test::run(args),
         Command::Check(args) => check::run(args),
@@ -91,9 +100,13 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(args),
         Command::RunTest(args) => test::wrapper::run(args),
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
+    match (done, output::problem()) {
+        (Ok(()), None) => ExitCode::SUCCESS,
+        (Ok(()), Some(problem)) => {
+            eprintln!("error: standard output: {problem}");
+            ExitCode::FAILURE
+        }
+        (Err(error), _) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }

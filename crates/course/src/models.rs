@@ -33,6 +33,9 @@ const LANGUAGE: Program = Program {
     what: "what uses pretrained language models is",
 };
 
+/// The options of `eval` that have no value: what follows any other is its value, and no subject.
+const ALONE: [&str; 4] = ["--builtin", "--json", "--help", "-h"];
+
 /// Whatever follows the command: the program that computes reads it.
 #[derive(Debug, clap::Args)]
 #[command(disable_help_flag = true)]
@@ -45,8 +48,7 @@ pub struct Args {
 /// Runs the program that has this command; does not return unless it cannot be started or fails.
 pub fn run(command: &str, args: &Args) -> Result<()> {
     let root = crate::repository()?;
-    let first = args.words.first().and_then(|word| word.to_str());
-    let mut program = program(&root, chosen(command, first));
+    let mut program = program(&root, chosen(command, subject(&args.words)));
     program
         .arg(command)
         .args(&args.words)
@@ -58,9 +60,26 @@ pub fn run(command: &str, args: &Args) -> Result<()> {
     become_it(program)
 }
 
-/// Which program has this command, given the first word behind it.
-fn chosen(command: &str, first: Option<&str>) -> &'static Program {
-    match (command, first) {
+/// The first word that is neither an option nor the value of one.
+fn subject(words: &[OsString]) -> Option<&str> {
+    let mut words = words.iter().map(|word| word.to_str().unwrap_or_default());
+    while let Some(word) = words.next() {
+        match word {
+            "--" => return words.next(),
+            option if option.starts_with('-') => {
+                if !ALONE.contains(&option) && !option.contains('=') {
+                    words.next();
+                }
+            }
+            subject => return Some(subject),
+        }
+    }
+    None
+}
+
+/// Which program has this command, given what it is about.
+fn chosen(command: &str, subject: Option<&str>) -> &'static Program {
+    match (command, subject) {
         ("summarize" | "embed" | "bench-embedder", _) | ("eval", Some("summarizer")) => &LANGUAGE,
         _ => &MODELS,
     }
@@ -114,6 +133,23 @@ fn become_it(mut program: Command) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_subject_stands_before_or_behind_options() {
+        for (words, expected) in [
+            ("summarizer --json", Some("summarizer")),
+            ("--json summarizer", Some("summarizer")),
+            ("--builtin --limit 5 summarizer", Some("summarizer")),
+            ("--limit=5 --json -- summarizer", Some("summarizer")),
+            ("--weights summarizer", None),
+            ("--weights summarizer mnist-mlp", Some("mnist-mlp")),
+            ("--help", None),
+            ("", None),
+        ] {
+            let words: Vec<OsString> = words.split_whitespace().map(Into::into).collect();
+            assert_eq!(subject(&words), expected, "{words:?}");
+        }
+    }
 
     #[test]
     fn each_command_has_its_program() {

@@ -9,7 +9,7 @@ use std::{
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
-use kindling::{Error, Result};
+use kindling::{Error, Result, data::parse_text};
 use serde::de::DeserializeOwned;
 use tokenizers::{Tokenizer, TruncationParams};
 
@@ -58,12 +58,16 @@ impl Folder {
 
     /// Reads a file of settings.
     pub(crate) fn json<T: DeserializeOwned>(&self, file: &str) -> Result<T> {
-        let path = self.path.join(file);
-        let bytes = fs::read(&path).map_err(|source| Error::File {
-            path: path.display().to_string(),
-            source,
-        })?;
-        serde_json::from_slice(&bytes).map_err(|error| self.problem(file, error))
+        serde_json::from_str(&self.text(file)?).map_err(|error| self.problem(file, error))
+    }
+
+    /// A file's text, without the byte order mark that some editors put before it.
+    fn text(&self, file: &str) -> Result<String> {
+        let path = self.path.join(file).display().to_string();
+        match fs::read(&path) {
+            Ok(bytes) => parse_text(&path, &bytes),
+            Err(source) => Err(Error::File { path, source }),
+        }
     }
 
     /// Reads a file of settings that a model may lack.
@@ -90,9 +94,8 @@ impl Folder {
         vocabulary: usize,
         max_length: Option<usize>,
     ) -> Result<Tokenizer> {
-        let file = self.path.join(TOKENIZER);
-        let mut tokenizer =
-            Tokenizer::from_file(file).map_err(|error| self.problem(TOKENIZER, error))?;
+        let mut tokenizer = Tokenizer::from_bytes(self.text(TOKENIZER)?)
+            .map_err(|error| self.problem(TOKENIZER, error))?;
         let known = tokenizer.get_vocab(true).into_values().max();
         let known = known.map_or(0, |id| id as usize + 1);
         if known > vocabulary {

@@ -133,10 +133,12 @@ impl Pretrained {
         Ok(best.map_or_else(Vec::new, |decoded| decoded.tokens))
     }
 
-    /// The summary of a text that can be read at once.
+    /// The summary of a text that can be read at once: no longer than the text, whatever is asked for.
     fn brief(&self, text: &str, length: &Range<usize>) -> Result<String> {
+        let own = encode(&self.tokenizer, text, false)?.len().max(1);
+        let length = length.start.min(own)..length.end.min(own + 1);
         let ids = self.tokens(&format!("{}{text}", self.prefix))?;
-        let answer = self.answer(&ids, length)?;
+        let answer = self.answer(&ids, &length)?;
         let text = self.tokenizer.decode(&answer, true);
         let text = text.map_err(|error| Error::Argument(format!("{}: {error}", self.name)))?;
         Ok(text.trim().to_owned())

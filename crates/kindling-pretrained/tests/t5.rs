@@ -111,6 +111,13 @@ fn summaries_keep_to_their_limits_and_no_text_is_too_long() {
         short,
         summarizer.summarize("The river rose.", 3..12).unwrap()
     );
+    // A text that is shorter than what is asked for has no longer summary.
+    let tokens = |text: &str| Pretrained::open(&name).unwrap().tokens(text).unwrap().len();
+    let brief = summarizer.summarize("The river rose.", 30..130).unwrap();
+    assert!(
+        !brief.is_empty() && tokens(&brief) <= tokens("The river rose."),
+        "{brief}"
+    );
     let long = "By the morning the river stood in the cellars. ".repeat(20); // some times what it reads at once
     let summary = summarizer.summarize(&long, 3..12).unwrap();
     assert!(!summary.is_empty());
@@ -147,6 +154,22 @@ fn refused(file: &str, change: impl FnOnce(String) -> String) -> String {
     assert!(error.starts_with(&path), "the file is named: {error}");
     assert_eq!(error.lines().count(), 1, "{error}");
     error[path.len()..].to_owned()
+}
+
+#[test]
+fn a_mark_before_the_files_is_no_part_of_them() {
+    let copy = tempfile::tempdir().unwrap();
+    for file in ["config.json", "tokenizer.json", "model.safetensors"] {
+        let mut bytes = fs::read(folder("t5-relu").join(file)).unwrap();
+        if file.ends_with(".json") {
+            bytes.splice(0..0, "\u{feff}".bytes());
+        }
+        fs::write(copy.path().join(file), bytes).unwrap();
+    }
+    let pretrained = Pretrained::open(copy.path()).unwrap();
+    let expected = Pretrained::open(folder("t5-relu")).unwrap();
+    let tokens = |pretrained: &Pretrained| pretrained.tokens("The river rose.").unwrap();
+    assert_eq!(tokens(&pretrained), tokens(&expected));
 }
 
 #[test]

@@ -35,6 +35,10 @@ pub enum Error {
     #[error("{0}")]
     Argument(String),
 
+    /// A text is not what a model can work with, though the rest of a set of texts may be.
+    #[error("{0}")]
+    Text(String),
+
     /// A figure could not be drawn.
     #[error("figure: {0}")]
     Plot(String),

@@ -108,6 +108,20 @@ fn sync_folder(folder: &Path) {
     }
 }
 
+/// The text of a file, without the byte order mark that some editors put before it.
+pub(crate) fn read_text(path: &Path) -> Result<String> {
+    let bytes = fs::read(path).map_err(|error| failed(path, error))?;
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    let text = str::from_utf8(bytes).map_err(|error| Error::Format {
+        file: path.display().to_string(),
+        problem: format!(
+            "expected text in UTF-8, found something else at byte {}",
+            error.valid_up_to()
+        ),
+    })?;
+    Ok(text.to_owned())
+}
+
 pub(crate) fn failed(path: &Path, source: std::io::Error) -> Error {
     Error::File {
         path: path.display().to_string(),

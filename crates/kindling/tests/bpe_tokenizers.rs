@@ -217,6 +217,8 @@ fn compare_training(texts: &[String], size: usize) {
     let whole = theirs.path().join("tokenizer.json");
     tokenizer.save(&whole, true).unwrap();
     assert_eq!(Bpe::load(&whole).unwrap(), bpe);
+    // Beside the other two, it says which tokens are special.
+    assert_eq!(Bpe::load(theirs.path()).unwrap(), bpe);
 }
 
 #[test]
@@ -256,4 +258,18 @@ fn real_texts_are_learned_and_encoded_alike() {
         check(&bpe, &reference, text);
     }
     check(&bpe, &reference, &plays.validation);
+}
+
+#[test]
+fn gpt2s_published_files_give_its_published_ids() {
+    let Some(mirror) = std::env::var_os("KINDLING_MIRROR") else {
+        eprintln!("skipped: set KINDLING_MIRROR to a folder that holds gpt2-bpe/");
+        return;
+    };
+    let bpe = Bpe::load(Path::new(&mirror).join("gpt2-bpe")).unwrap();
+    assert_eq!(bpe.len(), 50_257);
+    assert_eq!(bpe.encode("Hello world"), [15_496, 995]);
+    assert_eq!(bpe.encode("a<|endoftext|>b"), [64, 50_256, 65]);
+    assert_eq!(bpe.encode_plain("<|endoftext|>").len(), 7);
+    assert_eq!(bpe.decode(&[15_496, 995]).unwrap(), "Hello world");
 }

@@ -159,6 +159,7 @@ fn rouge_is_googles() {
             let config = RougeConfig {
                 stemmed: result["stemmed"].as_bool().unwrap(),
                 chinese: result["chinese"].as_bool().unwrap(),
+                unicode: false,
             };
             let found = config.mean(&hypotheses, &references).unwrap();
             for (measure, found) in measures(&found) {
@@ -216,8 +217,16 @@ fn scores_stay_in_their_range_and_do_not_depend_on_the_order_of_sentences() {
         }
         let score = chrf(&hypotheses, &references).unwrap();
         assert!((0.0..=100.0 + 1e-9).contains(&score), "{score}");
-        for (stemmed, chinese) in [(false, false), (true, true)] {
-            let config = RougeConfig { stemmed, chinese };
+        for (stemmed, chinese, unicode) in [
+            (false, false, false),
+            (true, true, false),
+            (true, false, true),
+        ] {
+            let config = RougeConfig {
+                stemmed,
+                chinese,
+                unicode,
+            };
             let mean = config.mean(&hypotheses, &references).unwrap();
             let turned = config.mean(&texts, &lists).unwrap();
             for ((name, one), (_, other)) in measures(&mean).into_iter().zip(measures(&turned)) {

@@ -3,6 +3,7 @@
 use std::{path::Path, process::ExitCode};
 
 use anyhow::{Result, bail};
+use course_program::output;
 use kindling::{pipeline::DetectionPipeline, train::read_details};
 use serde_json::json;
 
@@ -83,31 +84,35 @@ pub fn evaluate(
             "coverage": COVERAGE,
             "classes": each.collect::<Vec<_>>(),
         });
-        println!("{line}");
+        output::print(&line.to_string())?;
         return Ok(ExitCode::SUCCESS);
     }
-    println!("{} with the weights in {}", recipe.name, file.display());
+    output::print(&format!(
+        "{} with the weights in {}",
+        recipe.name,
+        file.display()
+    ))?;
     let details = read_details(file)?;
     if let (Some(score), Some(command)) = (details.get("score"), details.get("command")) {
-        println!("recorded when trained: {score} ({command})");
+        output::print(&format!("recorded when trained: {score} ({command})"))?;
     }
-    println!(
+    output::print(&format!(
         "{}, on {} pictures from {}",
         score_in_words(&score, classes),
         parts.test.len(),
         parts.source
-    );
+    ))?;
     for (name, class) in classes.iter().zip(&score.classes) {
         if let Some(class) = class {
-            println!(
+            output::print(&format!(
                 "  {name}: AP@0.5 {:.2} %, AP@0.5:0.95 {:.2} %, {:.1} % of objects found",
                 100.0 * class.at_50,
                 100.0 * class.mean,
                 100.0 * class.recalls.first().copied().unwrap_or_default()
-            );
+            ))?;
         }
     }
-    println!("{}", counts_in_words(&counted, classes));
+    output::print(&counts_in_words(&counted, classes))?;
     Ok(ExitCode::SUCCESS)
 }
 

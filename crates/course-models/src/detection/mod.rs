@@ -12,5 +12,5 @@ pub use bench::{Args as BenchArgs, run as bench};
 pub use data::AnnotationOptions;
 pub use evaluate::evaluate;
 pub use predict::{Args as PredictArgs, run as predict};
-pub use recipe::{RECIPES, recipe};
+pub use recipe::{RECIPES, Recipe, recipe};
 pub use train::train;

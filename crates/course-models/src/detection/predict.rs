@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use course_program::output;
 use kindling::{
     pipeline::{DetectedPicture, DetectionPipeline},
     train::places,
@@ -71,16 +72,16 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     for (found, target) in found.iter().zip(&targets) {
         let beside = found.save(target)?;
         if args.json {
-            println!("{}", found.json());
+            output::print(&found.json().to_string())?;
             continue;
         }
-        println!("{found:?}");
+        output::print(&format!("{found:?}"))?;
         if args.count {
             for line in found.counts_in_words() {
-                println!("  {line}");
+                output::print(&format!("  {line}"))?;
             }
         }
-        println!("  {} and {}", target.display(), beside.display());
+        output::print(&format!("  {} and {}", target.display(), beside.display()))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -11,6 +11,7 @@ use std::{
 };
 
 use anyhow::Result;
+use course_program::output;
 use kindling::{
     data::detection::DetectionLoader,
     models::ObjectDetector,
@@ -34,7 +35,7 @@ pub fn train(recipe: Recipe, args: &Args, stop: &Arc<AtomicBool>) -> Result<Exit
     writable(&out)?;
     let parts = Parts::load(recipe.size, &args.data, &args.annotations)?;
     for note in &parts.notes {
-        println!("{note}");
+        output::report(note)?;
     }
     let run = Run {
         recipe,
@@ -63,7 +64,7 @@ impl Run<'_> {
         let detector = DetectionPipeline::new(architecture, classes.to_vec(), seed)?;
         let started = Instant::now();
         let history = self.fit(seed, detector.network())?;
-        println!("{history:?}");
+        output::report(&format!("{history:?}"))?;
         if history.stopped {
             return Ok(None);
         }
@@ -71,11 +72,11 @@ impl Run<'_> {
         let judged = Judged::new(detector.network(), &self.parts.test)?;
         let score = judged.score(classes.len())?;
         let words = score_in_words(&score, classes);
-        println!("{words}, {seconds:.1} s of training");
+        output::report(&format!("{words}, {seconds:.1} s of training"))?;
         // Counting is learned from pictures that the network was not trained on.
         let known = Judged::new(detector.network(), &self.parts.validation)?;
         let counting = known.counting(classes.len())?;
-        println!("{}", counts_in_words(&judged.counted(&counting), classes));
+        output::report(&counts_in_words(&judged.counted(&counting), classes))?;
         self.keep(seed, detector.counting(counting)?, &words)?;
         Ok(Some(100.0 * score.at_50))
     }
@@ -93,14 +94,14 @@ impl Run<'_> {
         let validation = DetectionLoader::new(&parts.validation, recipe.batch_size, 0)?;
         let parameters = network.parameters();
         let count: usize = parameters.iter().map(|var| var.elem_count()).sum();
-        println!(
+        output::report(&format!(
             "{}, seed {seed}: {count} parameters; {} training, {} validation and {} test pictures from {}",
             recipe.name,
             parts.training.len(),
             parts.validation.len(),
             parts.test.len(),
             parts.source,
-        );
+        ))?;
         let optimizer = AdamW::with_config(
             parameters,
             AdamWConfig {
@@ -146,7 +147,7 @@ impl Run<'_> {
                 ("command", &command),
             ],
         )?;
-        println!("weights: {}", file.display());
+        output::report(&format!("weights: {}", file.display()))?;
         Ok(())
     }
 }

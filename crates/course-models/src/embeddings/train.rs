@@ -124,7 +124,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let words = Words::load(&args.text)?;
     let Args { mode, seed, .. } = args;
     let (count, sentences) = (words.count(), words.sentences.len());
-    output::print(&format!(
+    output::report(&format!(
         "{NAME}, {}, seed {seed}: {count} words in {sentences} sentences of {}",
         mode.name(),
         words.name
@@ -137,7 +137,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         output::note("stopped; no vectors were written");
         return Ok(ExitCode::from(INTERRUPTED));
     }
-    output::print(&format!(
+    output::report(&format!(
         "a vector for each of {} words, loss of each epoch {:.3?}, {seconds:.1} s, {:.0} words a second",
         model.words().len(),
         model.losses(),
@@ -163,7 +163,7 @@ fn print_nearest(model: &Word2Vec, words: &Words) -> Result<()> {
         let nearest: Vec<String> = nearest
             .map(|(word, cosine)| format!("{word} {cosine:.2}"))
             .collect();
-        output::print(&format!("nearest to {word}: {}", nearest.join(", ")))?;
+        output::report(&format!("nearest to {word}: {}", nearest.join(", ")))?;
     }
     Ok(())
 }
@@ -188,9 +188,9 @@ fn score(model: &Word2Vec, words: &Words) -> Result<String> {
         None => "no analogies: there is none of which each word has a vector".to_owned(),
     };
     if let Some(scores) = scores.filter(|scores| scores.total().asked > 0) {
-        output::print(scores.to_string().trim_end())?;
+        output::report(scores.to_string().trim_end())?;
     }
-    output::print(&score)?;
+    output::report(&score)?;
     Ok(score)
 }
 
@@ -213,7 +213,7 @@ fn keep(
     model.save_with(file, &details)?;
     let text = file.with_extension("txt");
     model.export_text(&text)?;
-    output::print(&format!(
+    output::report(&format!(
         "vectors: {}, and as text {}",
         file.display(),
         text.display()

@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use course_program::output;
 use kindling::{
     data::{Analogies, Corpus, PlantedText, Source, parse_text, read_file},
     text::words,
@@ -143,7 +144,11 @@ fn sentences<'a>(text: &'a str, words: impl Fn(&'a str) -> Vec<&'a str>) -> Vec<
 /// The public test set; without it, vectors are simply not judged.
 fn public_questions() -> Option<Analogies> {
     Analogies::load()
-        .inspect_err(|error| eprintln!("{error}\nThe vectors are not judged by analogies."))
+        .inspect_err(|error| {
+            output::note(&format!(
+                "{error}\nThe vectors are not judged by analogies."
+            ))
+        })
         .ok()
 }
 

@@ -11,6 +11,7 @@ use std::{
 };
 
 use anyhow::Result;
+use course_program::output;
 use kindling::{
     data::{Loader, SpecialTokens},
     models::Model,
@@ -92,7 +93,7 @@ impl<T: Task> Run<'_, T> {
         let network = self.task.network(seed)?;
         let started = Instant::now();
         let history = self.fit(seed, self.task.model(&network))?;
-        println!("{history:?}");
+        output::report(&format!("{history:?}"))?;
         if history.stopped {
             return Ok(None);
         }
@@ -101,7 +102,7 @@ impl<T: Task> Run<'_, T> {
         let pairs = self.task.pairs();
         pairs.tokenizer.save(places::tokenizer_beside(&file))?;
         let score = self.task.judge(&network)?;
-        println!("{}, {seconds:.1} s of training", score.words);
+        output::report(&format!("{}, {seconds:.1} s of training", score.words))?;
         let own = self.task.details(&network)?;
         let (config, command) = (format!("{:?}", self.recipe), command());
         let words = format!("{} {}", score.words, score.how);
@@ -115,7 +116,7 @@ impl<T: Task> Run<'_, T> {
         ];
         details.extend(own.iter().map(|(name, words)| (*name, words.as_str())));
         save_weights(self.task.model(&network), &file, &details)?;
-        println!("weights: {}", file.display());
+        output::report(&format!("weights: {}", file.display()))?;
         Ok(Some(score.value))
     }
 
@@ -124,7 +125,7 @@ impl<T: Task> Run<'_, T> {
         let (recipe, pairs) = (&self.recipe, self.task.pairs());
         let (training, validation) = pairs.loaders(recipe.batch_size, seed)?;
         let parameters: usize = model.parameters().iter().map(|var| var.elem_count()).sum();
-        println!(
+        output::report(&format!(
             "{}, seed {seed}: {parameters} parameters, {} tokens; {} training, {} validation and {} test pairs of {}",
             recipe.name,
             pairs.tokenizer.len(),
@@ -132,7 +133,7 @@ impl<T: Task> Run<'_, T> {
             validation.examples(),
             pairs.test,
             pairs.name,
-        );
+        ))?;
         let padding = SpecialTokens::FIRST.padding;
         let (smoothing, stop) = (recipe.label_smoothing, self.stop.clone());
         let optimizer = Adam::new(model.parameters(), recipe.learning_rate)?;

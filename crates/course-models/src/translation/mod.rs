@@ -1,6 +1,7 @@
 //! Models that translate: recipes, data, training, and `cargo course translate`.
 
 mod bench;
+mod evaluate;
 mod network;
 mod pairs;
 mod recipes;
@@ -9,6 +10,7 @@ mod task;
 mod translate;
 
 pub use bench::{Args as BenchArgs, run as bench};
+pub use evaluate::evaluate;
 pub use pairs::Languages;
 pub use recipes::{NAMES, recipe};
 pub use task::train;

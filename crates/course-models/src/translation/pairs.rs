@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// From which language to which.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 pub struct Languages {
     /// For a translator: the language to translate from; en, de and fr are Multi30k, en and zh are Tatoeba
     #[arg(long, value_name = "LANGUAGE", default_value = "en")]
@@ -22,6 +22,44 @@ pub struct Languages {
     /// For a translator: the language to translate to
     #[arg(long, value_name = "LANGUAGE", default_value = "de")]
     pub to: String,
+}
+
+impl Languages {
+    /// Those of public data as [`find`] names it.
+    pub fn of_data(name: &str) -> Option<Self> {
+        let (_, languages) = name.rsplit_once(", ")?;
+        let (from, to) = languages.split_once(" to ")?;
+        Some(Self {
+            from: from.to_owned(),
+            to: to.to_owned(),
+        })
+    }
+}
+
+/// The pairs to measure by that the network can read, and where they are from.
+pub fn test(
+    tokenizer: &Bpe,
+    languages: &Languages,
+    args: &data::Args,
+) -> Result<(Vec<SentencePair>, String)> {
+    let (translations, name, _) = find(languages, args)?;
+    let mut test = translations.test;
+    test.truncate(args.limit.unwrap_or(usize::MAX));
+    test.retain(|pair| fits(&encode(tokenizer, pair)));
+    Ok((test, name))
+}
+
+/// The tokens of both sides.
+fn encode(tokenizer: &Bpe, pair: &SentencePair) -> (Vec<u32>, Vec<u32>) {
+    (
+        tokenizer.encode_plain(&pair.source),
+        tokenizer.encode_plain(&pair.target),
+    )
+}
+
+/// Whether the network has room for both, and for a token that begins or ends them.
+fn fits((source, target): &(Vec<u32>, Vec<u32>)) -> bool {
+    source.len().max(target.len()) < MAX_LENGTH
 }
 
 /// Finds the pairs and trains the tokenizer on both languages together; returns the test set as text, too.
@@ -45,20 +83,13 @@ pub fn load(
     let texts = texts.flat_map(|pair| [&pair.source, &pair.target]);
     let special = SpecialTokens::TEXTS;
     let tokenizer = Bpe::train_with_special(texts, recipe.vocabulary_size, &special)?;
-    let encode = |pair: &SentencePair| {
-        (
-            tokenizer.encode_plain(&pair.source),
-            tokenizer.encode_plain(&pair.target),
-        )
+    let short = |pairs: &[SentencePair]| -> Vec<_> {
+        let pairs = pairs.iter().map(|pair| encode(&tokenizer, pair));
+        pairs.filter(fits).collect()
     };
-    // Room for a token that begins or ends them.
-    let fits =
-        |(source, target): &(Vec<u32>, Vec<u32>)| source.len().max(target.len()) < MAX_LENGTH;
-    let short =
-        |pairs: &[SentencePair]| -> Vec<_> { pairs.iter().map(encode).filter(fits).collect() };
     let (training, validation) = (short(&translations.train), short(&translations.validation));
     let mut test = translations.test;
-    test.retain(|pair| fits(&encode(pair)));
+    test.retain(|pair| fits(&encode(&tokenizer, pair)));
     if training.is_empty() || validation.is_empty() || test.is_empty() {
         bail!(
             "{name}: expected pairs of at most {} tokens a side to learn from and to measure by, found none; give shorter sentences, or more of them",
@@ -152,6 +183,15 @@ mod tests {
         assert_eq!(&pairs.tokenizer.decode(&ids).unwrap(), sentence);
         let (training, _) = pairs.loaders(16, 0).unwrap();
         assert_eq!(kindling::data::Loader::examples(&training), 40);
+    }
+
+    #[test]
+    fn data_says_its_languages() {
+        let found = Languages::of_data("Multi30k, fr to en").unwrap();
+        assert_eq!((found.from.as_str(), found.to.as_str()), ("fr", "en"));
+        for name in ["built-in sentences", "a, b/own.tsv", ""] {
+            assert!(Languages::of_data(name).is_none(), "{name}");
+        }
     }
 
     #[test]

@@ -69,17 +69,21 @@ impl Task for Translation {
             network: network.clone(),
             tokenizer: self.pairs.tokenizer.clone(),
         };
-        let said: Result<Vec<String>> = self
-            .test
-            .iter()
-            .map(|pair| translator.translate(&pair.source, BEAM_WIDTH))
-            .collect();
-        let references = self.test.iter().map(|pair| [pair.target.as_str()]);
-        let bleu = bleu(&said?, &references.collect::<Vec<[&str; 1]>>())?;
-        Ok(Score {
-            value: bleu.score,
-            words: bleu.to_string(),
-            how: format!("on the test set, beam {BEAM_WIDTH}"),
-        })
+        judge(&translator, &self.test)
     }
+}
+
+/// BLEU of a translator on these pairs.
+pub fn judge(translator: &Translator, test: &[SentencePair]) -> Result<Score> {
+    let said: Result<Vec<String>> = test
+        .iter()
+        .map(|pair| translator.translate(&pair.source, BEAM_WIDTH))
+        .collect();
+    let references = test.iter().map(|pair| [pair.target.as_str()]);
+    let bleu = bleu(&said?, &references.collect::<Vec<[&str; 1]>>())?;
+    Ok(Score {
+        value: bleu.score,
+        words: bleu.to_string(),
+        how: format!("on the test set, beam {BEAM_WIDTH}"),
+    })
 }

@@ -1,13 +1,9 @@
 //! `cargo course translate`: a trained translator, one sentence a line.
 
-use std::{
-    io::{self, Write},
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, Result, bail};
-use course_program::input;
+use course_program::{input, output};
 use kindling::{
     data::SpecialTokens,
     text::Bpe,
@@ -18,9 +14,13 @@ use super::{
     network::Network,
     recipes::{NAMES, recipe},
 };
+use crate::numbers;
 
 /// How many beginnings of a translation are kept, unless the command line says otherwise.
 pub const BEAM_WIDTH: usize = 4;
+
+/// Each kept beginning costs as much as a translation of its own; more have long stopped to help.
+const WIDEST: usize = 64;
 
 /// Translate a text, one sentence a line.
 #[derive(Debug, clap::Args)]
@@ -44,20 +44,13 @@ pub struct Args {
 
 /// Runs `cargo course translate`.
 pub fn run(args: Args) -> Result<ExitCode> {
-    if args.beam == 0 {
-        bail!("--beam: expected at least 1, found 0");
-    }
+    numbers::in_range(&[("--beam", args.beam, WIDEST)])?;
     let text = input::read(&args.file)?;
     let translator = Translator::open(&args.model, args.weights)?;
-    let mut output = io::stdout().lock();
     for (number, line) in (1..).zip(text.lines()) {
         let said = translator.translate(line.trim(), args.beam);
         let said = said.with_context(|| format!("{}, line {number}", args.file.display()))?;
-        match writeln!(output, "{said}").and_then(|()| output.flush()) {
-            // Whoever read the output has seen enough.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
-            written => written.context("standard output")?,
-        }
+        output::print(&said)?;
     }
     Ok(ExitCode::SUCCESS)
 }

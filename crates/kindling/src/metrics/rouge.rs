@@ -6,7 +6,7 @@ use super::{
     common_subsequence::{length, positions},
     ngrams::{count, matches},
     references::pairs,
-    rouge_tokenizer::tokenize,
+    rouge_tokenizer::{tokenize, tokenize_unicode},
 };
 use crate::Result;
 
@@ -19,6 +19,12 @@ pub struct RougeConfig {
     ///
     /// Without it, as in `rouge-score`, everything but ASCII letters and digits is dropped: a Chinese summary has no tokens, and scores 0.
     pub chinese: bool,
+    /// Whether the words of every script are tokens, by Unicode's word boundaries (Unicode Standard Annex 29), and emoji, too.
+    ///
+    /// This is the setting for all languages but English and Chinese, whose scores others can repeat with `rouge-score`: in it any text
+    /// with a word scores 1 against itself, and `über` is not `ber`. Characters of scripts without spaces, such as Han and kana, are
+    /// tokens mostly by themselves; `chinese` adds nothing to it. Endings are lost only by words of ASCII letters.
+    pub unicode: bool,
 }
 
 /// Precision, recall and their harmonic mean, each from 0 to 1.
@@ -99,7 +105,10 @@ impl RougeConfig {
     /// ROUGE of one prediction against one reference. An empty text scores 0.
     #[must_use]
     pub fn score(&self, prediction: &str, reference: &str) -> Rouge {
-        let tokens = |text: &str| tokenize(text, self.stemmed, self.chinese);
+        let tokens = |text: &str| match self.unicode {
+            true => tokenize_unicode(text, self.stemmed),
+            false => tokenize(text, self.stemmed, self.chinese),
+        };
         let sentences = |text: &str| -> Vec<_> { text.split('\n').map(tokens).collect() };
         let (ours, theirs) = (tokens(prediction), tokens(reference));
         let by_ngrams = |order| {
@@ -186,5 +195,44 @@ impl Rouge {
             &mut self.rouge_l,
             &mut self.rouge_lsum,
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn in_every_script_a_text_is_equal_to_itself_and_to_no_other() {
+        let unicode = RougeConfig {
+            unicode: true,
+            ..RougeConfig::default()
+        };
+        let texts = [
+            "Река поднялась за ночь.",
+            "नदी रात में चढ़ गई।",
+            "かわがあふれた。",
+            "カワガ アフレタ",
+            "河水夜里上涨。",
+            "강물이 밤새 불었다.",
+            "ارتفع النهر ليلاً",
+            "แม่น้ำขึ้นในคืน",
+            "The river rose.",
+            "👩‍👩‍👧 🎉",
+        ];
+        for (text, number) in texts.iter().zip(0..) {
+            for (other, other_number) in texts.iter().zip(0..) {
+                let found = unicode.score(text, other);
+                let expected = f64::from(u8::from(number == other_number));
+                let found = [found.rouge1, found.rouge2, found.rouge_l, found.rouge_lsum];
+                assert_eq!(found.map(|score| score.f1), [expected; 4], "{text} {other}");
+            }
+        }
+        assert_eq!(unicode.score("über", "ber").rouge1.f1, 0.0);
+        assert_eq!(RougeConfig::default().score("über", "ber").rouge1.f1, 1.0);
+        // One accent, written as one character or as two, in capitals or not.
+        let score = unicode.score("Jose\u{301} RÍO", "JOSÉ ri\u{301}o");
+        assert_eq!(score.rouge_l.f1, 1.0);
+        assert_eq!(unicode.score("—, !", "—, !").rouge1.f1, 0.0, "no word");
     }
 }

@@ -1,5 +1,9 @@
 //! How ROUGE cuts a text into tokens.
 
+use unicode_normalization::UnicodeNormalization;
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+use unicode_segmentation::UnicodeSegmentation;
+
 use super::porter::stem;
 
 /// Words of this many letters or fewer keep their endings.
@@ -30,6 +34,24 @@ pub(super) fn tokenize(text: &str, stemmed: bool, chinese: bool) -> Vec<String> 
     tokens
 }
 
+/// The tokens of a text in any script: what stands between Unicode's word boundaries and has a letter, a digit or a symbol such as an emoji.
+///
+/// The ways to write an accent and capitals are all the same. With `stemmed`, words of ASCII letters lose their English endings.
+pub(super) fn tokenize_unicode(text: &str, stemmed: bool) -> Vec<String> {
+    let text: String = text.nfc().collect::<String>().to_lowercase();
+    let says = |character: char| {
+        character.is_alphanumeric() || character.general_category() == GeneralCategory::OtherSymbol
+    };
+    let words = text.split_word_bounds();
+    let words = words.filter(|word| word.chars().any(says));
+    words
+        .map(|word| match stemmed && word.len() > SHORT {
+            true if word.bytes().all(|byte| byte.is_ascii_lowercase()) => stem(word),
+            _ => word.to_owned(),
+        })
+        .collect()
+}
+
 /// Whether Unicode 17 counts a character to the script Han.
 fn is_han(character: char) -> bool {
     matches!(character,
@@ -58,6 +80,16 @@ mod tests {
             ["cow", "ran", "cat"]
         );
         assert!(tokenize("我爱你！", true, false).is_empty());
+    }
+
+    #[test]
+    fn words_of_every_script_are_tokens() {
+        assert_eq!(
+            tokenize_unicode("Über 3.5 CATS’ ears, नदी 🎉!", true),
+            ["über", "3.5", "cat", "ear", "नदी", "🎉"]
+        );
+        assert_eq!(tokenize_unicode("can't", false), ["can't"]);
+        assert!(tokenize_unicode(" … \n", false).is_empty());
     }
 
     #[test]

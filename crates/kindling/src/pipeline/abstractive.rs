@@ -8,7 +8,7 @@ use crate::{
     data::{SpecialTokens, pad_sequences},
     decode::{BeamConfig, Limits, beam},
     models::{CopyTransformer, CopyTransformerConfig},
-    text::Bpe,
+    text::{Bpe, words},
     train::{load_weights, places, read_details},
 };
 
@@ -176,7 +176,11 @@ impl Abstractive {
     /// The summary in lower case.
     fn brief(&self, text: &str, length: &Range<usize>) -> Result<String> {
         let source = pad_sequences(&[self.tokens(text)], SpecialTokens::FIRST.padding)?; // (1, source_time)
-        let most = (length.end - 1).min(self.model.config.target_length);
+        // No text has a summary that is longer than itself.
+        let own = self.tokens(text).len();
+        let most = (length.end - 1)
+            .min(self.model.config.target_length)
+            .min(own);
         let guarded = Guarded {
             model: &self.model,
             tokens: SpecialTokens::FIRST,
@@ -201,7 +205,18 @@ impl Abstractive {
         let found = beam(&guarded, start, SpecialTokens::FIRST.start, &config)?;
         let best = found.into_iter().next();
         let said = best.map_or_else(Vec::new, |best| best.tokens);
-        Ok(self.tokenizer.decode(&said)?.trim().to_owned())
+        // A token may be a part of a character, and a part alone is nothing to read.
+        let said = self.tokenizer.decode(&said)?.replace('\u{fffd}', "");
+        Ok(said.trim().to_owned())
+    }
+
+    /// Whether most of these tokens are more than parts of characters, as those of a script are that the tokenizer was not trained on.
+    fn knows_script(&self, tokens: &[u32]) -> Result<bool> {
+        let mut parts = 0;
+        for token in tokens {
+            parts += usize::from(str::from_utf8(self.tokenizer.token(*token)?).is_err());
+        }
+        Ok(2 * parts <= tokens.len())
     }
 }
 
@@ -214,7 +229,9 @@ impl Summarize for Abstractive {
         Unit::Tokens
     }
 
-    /// At most as many tokens as the model can write, however many are allowed; fails when it cannot write as few as are asked for.
+    /// At most as many tokens as the model can write and the text has, however many are allowed; a single word is its own summary.
+    ///
+    /// Fails when the model cannot write as few as are asked for, and when the text is in a script that it was not trained on.
     fn summarize(&self, text: &str, length: Range<usize>) -> Result<String> {
         check_request(text, &length)?;
         let target_length = self.model.config.target_length;
@@ -224,6 +241,76 @@ impl Summarize for Abstractive {
                 length.start
             )));
         }
-        Ok(with_capitals(&self.brief(text, &length)?, text))
+        if let [only] = words(text).as_slice() {
+            return Ok((*only).to_owned());
+        }
+        let unknown = |problem: &str| {
+            Error::Text(format!(
+                "text: this summariser {problem}; take the engine `extractive`, which picks sentences of any language, or train it on such texts"
+            ))
+        };
+        if !self.knows_script(&self.tokens(text))? {
+            return Err(unknown("was not trained on this script"));
+        }
+        let brief = self.brief(text, &length)?;
+        if brief.is_empty() {
+            return Err(unknown("found no words for this text"));
+        }
+        Ok(with_capitals(&brief, text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One with weights by chance, whose tokenizer knows this text.
+    fn engine(known: &str) -> Abstractive {
+        let tokenizer = Bpe::train_with_special([known], 400, &Abstractive::SPECIAL).unwrap();
+        let config = CopyTransformerConfig {
+            vocabulary_size: tokenizer.len(),
+            ..CopyTransformerConfig::default()
+        };
+        Abstractive::new(CopyTransformer::new(&config, 0).unwrap(), tokenizer).unwrap()
+    }
+
+    #[test]
+    fn no_summary_is_longer_than_its_text() {
+        let english = engine("The river rose during the night.");
+        for text in ["Word", " word!", "word\n"] {
+            let found = english.summarize(text, 3..13).unwrap();
+            assert_eq!(found.to_lowercase(), "word");
+        }
+        let found = english.brief("the river", &(12..13)).unwrap();
+        assert!(
+            words(&found).len() <= english.tokens("the river").len(),
+            "{found}"
+        );
+    }
+
+    #[test]
+    fn a_script_that_it_was_not_trained_on_is_named() {
+        let text = "河水夜里上涨。早晨地窖里都是水。";
+        let english = engine("The river rose during the night.");
+        for text in [text, "Река поднялась за ночь.", "नदी रात में चढ़ गई।"]
+        {
+            let problem = english.summarize(text, 1..13).unwrap_err().to_string();
+            assert!(
+                problem.starts_with("text: this summariser was not trained on this script"),
+                "{problem}"
+            );
+        }
+        // With weights by chance it may say anything, but nothing broken.
+        let chinese = engine(&text.repeat(3));
+        for (engine, text) in [
+            (&english, "The café of José rose during the night 🎉"),
+            (&english, "naïve naïve"),
+            (&chinese, text),
+        ] {
+            match engine.summarize(text, 1..13) {
+                Ok(found) => assert!(!found.contains('\u{fffd}'), "{text}: {found}"),
+                Err(problem) => assert!(problem.to_string().contains("found no words")),
+            }
+        }
     }
 }

@@ -4,7 +4,12 @@ use std::{fmt::Debug, ops::Range};
 
 use candle_core::{Device, Tensor};
 
-use super::{Summarize, TfIdf, Unit, check_request, chosen_sentences::ChosenSentences, text_rank};
+use super::{
+    Summarize, TfIdf, Unit, check_request,
+    chosen_sentences::ChosenSentences,
+    many_sentences::{few_enough, rank_nearest, rank_sparse},
+    text_rank,
+};
 use crate::{
     Result,
     text::{sentences, words},
@@ -17,7 +22,17 @@ pub trait SentenceVectors: Debug {
 
     /// Vectors `(sentences, features)` of length 1.
     fn vectors(&self, sentences: &[&str]) -> Result<Tensor>;
+
+    /// How central each of so many sentences is that a matrix of all their similarities would take gigabytes: each is compared with those
+    /// that resemble it most. Fails when there are too many for that, too.
+    fn centrality_of_many(&self, sentences: &[&str]) -> Result<Vec<f64>> {
+        few_enough(sentences.len())?;
+        rank_nearest(&self.vectors(sentences)?)
+    }
 }
+
+/// From this many sentences on, not all similarities are kept at the same time.
+const MANY: usize = 2_000;
 
 /// Sentences as their words, without regard to upper and lower case, weighed by [`TfIdf`] over the text itself.
 #[derive(Debug, Clone, Copy, Default)]
@@ -32,6 +47,13 @@ impl SentenceVectors for WordVectors {
         let lower: Vec<String> = sentences.iter().map(|text| text.to_lowercase()).collect();
         let tokens: Vec<Vec<&str>> = lower.iter().map(|text| words(text)).collect();
         TfIdf::fit(&tokens)?.transform(&tokens, &Device::Cpu)
+    }
+
+    /// All similarities count, as with few sentences, and there can be any number of them.
+    fn centrality_of_many(&self, sentences: &[&str]) -> Result<Vec<f64>> {
+        let lower: Vec<String> = sentences.iter().map(|text| text.to_lowercase()).collect();
+        let tokens: Vec<Vec<&str>> = lower.iter().map(|text| words(text)).collect();
+        Ok(rank_sparse(&TfIdf::fit(&tokens)?.sparse(&tokens)))
     }
 }
 
@@ -78,6 +100,14 @@ impl Extractive {
         Ok(order)
     }
     // ANCHOR_END: order
+
+    /// The same for a text of very many sentences.
+    fn order_of_many(&self, sentences: &[&str]) -> Result<Vec<usize>> {
+        let weights = self.vectors.centrality_of_many(sentences)?;
+        let mut order: Vec<usize> = (0..sentences.len()).collect();
+        order.sort_by(|a, b| weights[*b].total_cmp(&weights[*a]));
+        Ok(order)
+    }
 }
 
 impl Default for Extractive {
@@ -98,7 +128,10 @@ impl Summarize for Extractive {
     fn summarize(&self, text: &str, length: Range<usize>) -> Result<String> {
         check_request(text, &length)?;
         let sentences = spoken(text);
-        let order = self.order(&sentences)?;
+        let order = match sentences.len() {
+            MANY.. => self.order_of_many(&sentences)?,
+            _ => self.order(&sentences)?,
+        };
         Ok(ChosenSentences::choose(&sentences, &order, &length).text(&sentences))
     }
 }
@@ -135,4 +168,43 @@ impl Summarize for Lead {
 fn spoken(text: &str) -> Vec<&str> {
     let all = sentences(text).into_iter();
     all.filter(|sentence| !words(sentence).is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::data::Random;
+
+    /// A book by chance, with one sentence that has what most others have.
+    fn book(number: usize) -> String {
+        let mut random = Random::new(3);
+        let mut sentence = || {
+            let words = (0..9 + random.below(12)).map(|_| format!("word{}", random.below(5_000)));
+            let words: Vec<String> = words.collect();
+            format!("The river and {}. ", words.join(" "))
+        };
+        (0..number).map(|_| sentence()).collect()
+    }
+
+    #[test]
+    fn a_book_of_thirty_thousand_sentences_is_summarised_in_bounded_memory() {
+        let text = book(30_000);
+        assert!(text.len() > 3_000_000);
+        let start = Instant::now();
+        let summary = Extractive::new().summarize(&text, 30..60).unwrap();
+        assert!((30..60).contains(&words(&summary).len()), "{summary}");
+        println!("{:.1} s", start.elapsed().as_secs_f64());
+    }
+
+    #[test]
+    fn very_many_sentences_are_ordered_as_few_are() {
+        let text = book(300);
+        let sentences = spoken(&text);
+        let extractive = Extractive::new();
+        let few = extractive.order(&sentences).unwrap();
+        let many = extractive.order_of_many(&sentences).unwrap();
+        assert_eq!(few[..20], many[..20]);
+    }
 }

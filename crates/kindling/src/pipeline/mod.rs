@@ -16,6 +16,7 @@ mod guarded;
 mod joined;
 mod letter_case;
 mod long_text;
+mod many_sentences;
 mod page_rank;
 mod subjects;
 mod summarize;

@@ -29,21 +29,37 @@ pub fn page_rank(weights: &Tensor, damping: f64) -> Result<Vec<f64>> {
         )));
     }
     let mut rows = square(weights, "weights", "nodes")?;
-    let nodes = rows.len() as f64;
     let dangling: Vec<bool> = rows.iter_mut().map(|row| !normalize(row)).collect();
-    let mut ranks = vec![1.0 / nodes; rows.len()];
+    Ok(walk(&dangling, damping, |ranks, next| {
+        for (row, rank) in rows.iter().zip(ranks) {
+            for (next, chance) in next.iter_mut().zip(row) {
+                *next += rank * chance;
+            }
+        }
+    }))
+}
+
+/// The share of time that a random walk spends at each node, however its links are kept.
+///
+/// `dangling` says which nodes have no links; `follow` adds to each node the chance to come there by a link, given how much of the walk is at
+/// each node. The other arguments are those of [`page_rank`].
+pub(super) fn walk(
+    dangling: &[bool],
+    damping: f64,
+    follow: impl Fn(&[f64], &mut [f64]),
+) -> Vec<f64> {
+    let nodes = dangling.len() as f64;
+    let mut ranks = vec![1.0 / nodes; dangling.len()];
     // Each step moves at most `damping` times as much as the one before, and the first at most 2: rounding cannot keep the walk going.
     let most = ((TOLERANCE / 2.0).ln() / damping.ln()).ceil() as usize;
     for _ in 0..=most {
-        let from_dangling = ranks.iter().zip(&dangling).filter(|(_, lost)| **lost);
+        let from_dangling = ranks.iter().zip(dangling).filter(|(_, lost)| **lost);
         let lost: f64 = from_dangling.map(|(rank, _)| rank).sum();
         let jump = (1.0 - damping + damping * lost) / nodes;
-        let mut next = vec![jump; ranks.len()];
-        for (row, rank) in rows.iter().zip(&ranks) {
-            for (next, chance) in next.iter_mut().zip(row) {
-                *next += damping * rank * chance;
-            }
-        }
+        let mut next = vec![0.0; ranks.len()];
+        follow(&ranks, &mut next);
+        next.iter_mut()
+            .for_each(|next| *next = jump + damping * *next);
         let moved = ranks.iter().zip(&next).map(|(old, new)| (old - new).abs());
         let moved: f64 = moved.sum();
         ranks = next;
@@ -51,7 +67,7 @@ pub fn page_rank(weights: &Tensor, damping: f64) -> Result<Vec<f64>> {
             break;
         }
     }
-    Ok(ranks)
+    ranks
 }
 
 /// The numbers of a square matrix, once it is certain that they can be weights.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::Summarizer;
 use crate::{
-    Result,
+    Error, Result,
     data::Email,
     metrics::{Rouge, RougeConfig},
     text::words,
@@ -15,7 +15,7 @@ pub const SUBJECT_LENGTH: Range<usize> = 1..13;
 
 /// The mean ROUGE of an engine's subjects for these e-mails, each of the given length; of several subjects that people wrote the best one counts.
 ///
-/// An e-mail without words gets no subject. Fails when there is no e-mail, or the engine cannot write such a length.
+/// An e-mail without words, or in a script that the engine does not know, gets no subject. Fails when there is no e-mail, or the engine cannot write such a length.
 ///
 /// ```
 /// use kindling::{data::Emails, pipeline::{SUBJECT_LENGTH, rouge_of_subjects, summarizer}};
@@ -34,7 +34,10 @@ pub fn rouge_of_subjects(
         if words(&email.body).is_empty() {
             return Ok(String::new());
         }
-        engine.summarize(&email.body, length.clone())
+        match engine.summarize(&email.body, length.clone()) {
+            Err(Error::Text(_)) => Ok(String::new()),
+            summary => summary,
+        }
     });
     let subjects: Vec<String> = subjects.collect::<Result<_>>()?;
     let references: Vec<Vec<&str>> = emails.iter().map(Email::subjects).collect();

@@ -6,7 +6,7 @@ use super::page_rank::{page_rank, square};
 use crate::Result;
 
 /// How often the walk goes on to a similar sentence instead of any one: the paper's d.
-const DAMPING: f64 = 0.85;
+pub(super) const DAMPING: f64 = 0.85;
 
 /// The weight of each sentence in a text, given similarities `(sentences, sentences)`; the weights add up to 1.
 ///

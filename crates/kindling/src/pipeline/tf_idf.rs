@@ -74,11 +74,31 @@ impl TfIdf {
         R: AsRef<[S]>,
         S: AsRef<str>,
     {
+        let columns = self.words.len();
+        let mut vectors = vec![0.0_f32; sentences.len() * columns];
+        let rows = self.sparse(sentences);
+        for (row, vector) in rows.into_iter().zip(vectors.chunks_mut(columns)) {
+            for (column, value) in row {
+                vector[column] = value as f32;
+            }
+        }
+        Ok(Tensor::from_vec(
+            vectors,
+            (sentences.len(), columns),
+            device,
+        )?)
+    }
+
+    /// The same vectors without their zeros: for each sentence the columns of its words, and the numbers there.
+    pub(super) fn sparse<R, S>(&self, sentences: &[R]) -> Vec<Vec<(usize, f64)>>
+    where
+        R: AsRef<[S]>,
+        S: AsRef<str>,
+    {
         let columns: HashMap<&str, (usize, f64)> = (self.words.iter().enumerate())
             .map(|(column, (word, &weight))| (word.as_str(), (column, weight)))
             .collect();
-        let mut vectors = vec![0.0_f32; sentences.len() * columns.len()];
-        for (sentence, vector) in sentences.iter().zip(vectors.chunks_mut(columns.len())) {
+        let row = |sentence: &R| {
             let mut sums: BTreeMap<usize, f64> = BTreeMap::new();
             for word in sentence.as_ref() {
                 if let Some((column, weight)) = columns.get(word.as_ref()) {
@@ -86,14 +106,9 @@ impl TfIdf {
                 }
             }
             let length = sums.values().map(|sum| sum * sum).sum::<f64>().sqrt();
-            for (column, sum) in sums {
-                vector[column] = (sum / length) as f32;
-            }
-        }
-        Ok(Tensor::from_vec(
-            vectors,
-            (sentences.len(), columns.len()),
-            device,
-        )?)
+            let row = sums.into_iter();
+            row.map(|(column, sum)| (column, sum / length)).collect()
+        };
+        sentences.iter().map(row).collect()
     }
 }

@@ -1,12 +1,12 @@
 //! A list of known words (or characters), each with a number.
 
-use std::{cmp::Reverse, collections::HashMap, fs, path::Path};
+use std::{cmp::Reverse, collections::HashMap, path::Path};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Error, Result,
-    tensor_file::{failed, write_whole},
+    tensor_file::{read_text, write_whole},
 };
 
 /// The id of `<pad>`, which fills sequences up to the longest of a batch.
@@ -192,8 +192,8 @@ impl Vocabulary {
     /// Reads what [`Vocabulary::save`] wrote.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let bytes = fs::read(path).map_err(|error| failed(path, error))?;
-        let saved: Saved = serde_json::from_slice(&bytes).map_err(|error| wrong(path, &error))?;
+        let text = read_text(path)?;
+        let saved: Saved = serde_json::from_str(&text).map_err(|error| wrong(path, &error))?;
         Self::from_saved(saved).map_err(|problem| wrong(path, &problem))
     }
 }
@@ -207,6 +207,8 @@ fn wrong(path: &Path, problem: &dyn std::fmt::Display) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     const TEXT: [&str; 9] = ["b", "a", "c", "b", "a", "<unk>", "d", "c", "a"];
@@ -242,6 +244,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deep/words.json");
         vocabulary(1, None).save(&path).unwrap();
+        assert_eq!(Vocabulary::load(&path).unwrap(), vocabulary(1, None));
+        let marked = "\u{feff}".to_owned() + &fs::read_to_string(&path).unwrap();
+        fs::write(&path, marked).unwrap();
         assert_eq!(Vocabulary::load(&path).unwrap(), vocabulary(1, None));
         let problem = |text: &str| {
             fs::write(&path, text).unwrap();

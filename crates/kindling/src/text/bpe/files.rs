@@ -1,9 +1,9 @@
-//! The files of a tokenizer: Hugging Face's `vocab.json` with `merges.txt`.
+//! The files of a tokenizer: Hugging Face's `vocab.json` with `merges.txt`, or OpenAI's `encoder.json` with `vocab.bpe`.
 //!
-//! `vocab.json` gives each token its id; `merges.txt` has one pair a line, first learned first; both in GPT-2's alphabet.
-//! `added_tokens.json` names the special tokens.
+//! The first gives each token its id; the second has one pair a line, first learned first; both in GPT-2's alphabet.
+//! `added_tokens.json`, `tokenizer.json` and `special_tokens_map.json` beside them name the special tokens.
 
-use std::{collections::HashMap, fmt::Write, fs, path::Path};
+use std::{collections::HashMap, fmt::Write, path::Path};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -11,13 +11,20 @@ use serde_json::Value;
 use super::{Bpe, alphabet, merge::Merges, special::Special, tokenizer_json::whole};
 use crate::{
     Error, Result,
-    tensor_file::{failed, write_whole},
+    tensor_file::{read_text, write_whole},
 };
 
 const VOCABULARY: &str = "vocab.json";
 const MERGES: &str = "merges.txt";
 const ADDED: &str = "added_tokens.json";
 const WHOLE: &str = "tokenizer.json";
+const ROLES: &str = "special_tokens_map.json";
+
+/// What OpenAI calls the vocabulary and the merges of GPT-2.
+const PUBLISHED: [&str; 2] = ["encoder.json", "vocab.bpe"];
+
+/// The special token of the published vocabulary, which no file beside it names.
+const END_OF_TEXT: &str = "<|endoftext|>";
 
 /// A tokenizer as files describe it, not yet checked.
 pub(super) struct Parts {
@@ -48,36 +55,65 @@ impl Bpe {
         write_whole(&folder.join(ADDED), json(special).as_bytes())
     }
 
-    /// Reads a folder with `vocab.json` and `merges.txt`, and `added_tokens.json` if it is there, or else with `tokenizer.json`;
-    /// or a `tokenizer.json` itself.
+    /// Reads a folder with `vocab.json` and `merges.txt`, or else with `tokenizer.json`, or with OpenAI's `encoder.json` and `vocab.bpe`; or a
+    /// `tokenizer.json` itself.
     ///
-    /// A file of a tokenizer that would encode differently, and merges that do not fit the vocabulary, are errors.
+    /// Special tokens are those that `added_tokens.json`, `tokenizer.json` or `special_tokens_map.json` beside the vocabulary name, and the
+    /// published `<|endoftext|>` in OpenAI's folder. A file of a tokenizer that would encode differently, merges that do not fit the
+    /// vocabulary, and files that contradict each other are errors.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         if path.is_file() {
             return Self::from_parts(&whole(path)?);
         }
-        if path.join(WHOLE).is_file() && !path.join(VOCABULARY).is_file() {
+        let has = |file: &str| path.join(file).is_file();
+        let [encoder, bpe] = PUBLISHED;
+        if has(WHOLE) && !has(VOCABULARY) {
             return Self::from_parts(&whole(&path.join(WHOLE))?);
         }
-        let added = path.join(ADDED);
-        let special: HashMap<String, u32> = match added.is_file() {
-            true => parse(&added, &read(&added)?)?,
-            false => HashMap::new(),
-        };
-        Self::from_parts(&Parts {
-            file: path.join(MERGES).display().to_string(),
-            vocabulary: parse(&path.join(VOCABULARY), &read(&path.join(VOCABULARY))?)?,
-            merges: merges(&path.join(MERGES))?,
-            special: special.into_iter().collect(),
-        })
+        if has(encoder) && !has(VOCABULARY) {
+            let mut parts = Parts::read(path, encoder, bpe)?;
+            let end = parts.vocabulary.get(END_OF_TEXT);
+            parts.special = end
+                .map(|id| (END_OF_TEXT.to_owned(), *id))
+                .into_iter()
+                .collect();
+            return Self::from_parts(&parts);
+        }
+        let mut parts = Parts::read(path, VOCABULARY, MERGES)?;
+        if has(ADDED) {
+            let file = path.join(ADDED);
+            let special: HashMap<String, u32> = parse(&file, &read_text(&file)?)?;
+            parts.add(&file, special)?;
+        }
+        if has(WHOLE) {
+            let file = path.join(WHOLE);
+            let whole = whole(&file)?;
+            if whole.vocabulary != parts.vocabulary {
+                return Err(wrong(
+                    &file,
+                    format!(
+                        "expected the vocabulary of {VOCABULARY} beside it, found another; do the files belong together?"
+                    ),
+                ));
+            }
+            parts.add(&file, whole.special)?;
+        } else if has(ROLES) {
+            let file = path.join(ROLES);
+            let named = roles(&parse(&file, &read_text(&file)?)?);
+            let known = |text: &String| parts.vocabulary.get(text).copied();
+            let special: Vec<(String, u32)> = named
+                .into_iter()
+                .filter_map(|text| Some((known(&text)?, text)))
+                .map(|(id, text)| (text, id))
+                .collect();
+            parts.add(&file, special)?;
+        }
+        Self::from_parts(&parts)
     }
 
     fn from_parts(parts: &Parts) -> Result<Self> {
-        let wrong = |problem: String| Error::Format {
-            file: parts.file.clone(),
-            problem,
-        };
+        let wrong = |problem: String| wrong(Path::new(&parts.file), problem);
         let mut special = Special::default();
         for (text, id) in &parts.special {
             special.add(text, *id)?;
@@ -142,16 +178,64 @@ impl Bpe {
     }
 }
 
+impl Parts {
+    /// A vocabulary and its merges, without special tokens.
+    fn read(folder: &Path, vocabulary: &str, merges_of_it: &str) -> Result<Self> {
+        let (vocabulary, file) = (folder.join(vocabulary), folder.join(merges_of_it));
+        Ok(Self {
+            vocabulary: parse(&vocabulary, &read_text(&vocabulary)?)?,
+            merges: merges(&file)?,
+            special: Vec::new(),
+            file: file.display().to_string(),
+        })
+    }
+
+    /// Adds the special tokens that this file names; those that are known are to have the same ids.
+    fn add(&mut self, file: &Path, special: impl IntoIterator<Item = (String, u32)>) -> Result<()> {
+        for (text, id) in special {
+            let mut named = self.special.iter();
+            let named = named.find(|(known, _)| *known == text).map(|(_, id)| *id);
+            let before = named.or_else(|| self.vocabulary.get(&text).copied());
+            if let Some(before) = before.filter(|before| *before != id) {
+                let problem = format!(
+                    "expected the id {before} for {text:?}, as in the other files, found {id}; do the files belong together?"
+                );
+                return Err(wrong(file, problem));
+            }
+            if named.is_none() {
+                self.special.push((text, id));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The tokens that have a role, such as the end of a text: each is a text, an object with a text, or one of a list of these.
+fn roles(map: &HashMap<String, Value>) -> Vec<String> {
+    let values = map.values().flat_map(|value| match value {
+        Value::Array(values) => values.as_slice(),
+        value => std::slice::from_ref(value),
+    });
+    let texts = values.filter_map(|value| value.as_str().or(value["content"].as_str()));
+    let mut texts: Vec<String> = texts.map(str::to_owned).collect();
+    texts.sort_unstable();
+    texts.dedup();
+    texts
+}
+
+fn wrong(file: &Path, problem: String) -> Error {
+    Error::Format {
+        file: file.display().to_string(),
+        problem,
+    }
+}
+
 /// An object in the order given, one entry a line: differences between two files are then easy to see.
 fn json(entries: impl Iterator<Item = (String, u32)>) -> String {
     let lines: Vec<String> = entries
         .map(|(text, id)| format!("  {}: {id}", Value::from(text)))
         .collect();
     format!("{{\n{}\n}}\n", lines.join(",\n"))
-}
-
-pub(super) fn read(path: &Path) -> Result<String> {
-    fs::read_to_string(path).map_err(|error| failed(path, error))
 }
 
 pub(super) fn parse<'a, T: Deserialize<'a>>(path: &Path, text: &'a str) -> Result<T> {
@@ -162,7 +246,7 @@ pub(super) fn parse<'a, T: Deserialize<'a>>(path: &Path, text: &'a str) -> Resul
 }
 
 fn merges(path: &Path) -> Result<Vec<(String, String)>> {
-    let text = read(path)?;
+    let text = read_text(path)?;
     let lines = text.lines().enumerate();
     let lines = lines.filter(|(_, line)| !line.starts_with("#version") && !line.is_empty());
     lines
@@ -181,6 +265,8 @@ fn merges(path: &Path) -> Result<Vec<(String, String)>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     /// Changes one of a small tokenizer's files and loads it: the error, without the folder.
@@ -209,6 +295,101 @@ mod tests {
         assert!(merges(|text| text.to_owned() + "a a\n").contains("is there twice"));
         assert!(merges(|text| text.to_owned() + "lonely\n").contains("expected two tokens"));
         assert!(merges(|text| text.to_owned() + "a b c\n").contains("expected two tokens"));
+    }
+
+    /// A small tokenizer as GPT-2's folder has it: the special token is in the vocabulary, and only other files say that it is special.
+    fn gpt2(folder: &Path) -> Bpe {
+        let bpe = Bpe::train(["aaab aaab aaab"], 300).unwrap();
+        let bpe = bpe.with_special_tokens(&[END_OF_TEXT]).unwrap();
+        bpe.save(folder).unwrap();
+        fs::remove_file(folder.join(ADDED)).unwrap();
+        bpe
+    }
+
+    /// The `tokenizer.json` of this folder.
+    fn write_whole_beside(folder: &Path, id: u32) {
+        let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
+        let merges = read(MERGES);
+        let merges: Vec<&str> = merges.lines().skip(1).collect();
+        // GPT-2's own file does not say the model's type.
+        let whole = serde_json::json!({
+            "normalizer": null, "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false},
+            "added_tokens": [{"id": id, "content": END_OF_TEXT, "special": true}],
+            "model": {"vocab": serde_json::from_str::<Value>(&read(VOCABULARY)).unwrap(), "merges": merges},
+        });
+        fs::write(folder.join(WHOLE), whole.to_string()).unwrap();
+    }
+
+    #[test]
+    fn gpt2s_own_folder_says_what_is_special() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let bpe = gpt2(folder);
+        let text = "a<|endoftext|>b";
+        assert!(Bpe::load(folder).unwrap().encode(text).len() > 3);
+        let roles = r#"{"eos_token": "<|endoftext|>", "pad_token": {"content": "<|endoftext|>"}, "additional_special_tokens": ["none"]}"#;
+        fs::write(folder.join(ROLES), roles).unwrap();
+        assert_eq!(Bpe::load(folder).unwrap(), bpe);
+        fs::remove_file(folder.join(ROLES)).unwrap();
+        let end = bpe.len() as u32 - 1;
+        write_whole_beside(folder, end);
+        let loaded = Bpe::load(folder).unwrap();
+        assert_eq!(loaded, bpe);
+        let ids = loaded.encode(text);
+        assert!(ids.len() == 3 && loaded.is_special(ids[1]), "{ids:?}");
+        assert_eq!(Bpe::load(folder.join(WHOLE)).unwrap(), bpe);
+        // The names that OpenAI gave the files.
+        for (from, to) in [(VOCABULARY, PUBLISHED[0]), (MERGES, PUBLISHED[1])] {
+            fs::rename(folder.join(from), folder.join(to)).unwrap();
+        }
+        fs::remove_file(folder.join(WHOLE)).unwrap();
+        assert_eq!(Bpe::load(folder).unwrap(), bpe);
+    }
+
+    #[test]
+    fn files_that_contradict_each_other_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let end = gpt2(folder).len() as u32 - 1;
+        let problem = || Bpe::load(folder).unwrap_err().to_string();
+        write_whole_beside(folder, 0);
+        assert!(
+            problem().contains(&format!("expected the id {end} for")),
+            "{}",
+            problem()
+        );
+        write_whole_beside(folder, end);
+        fs::write(folder.join(ADDED), r#"{"<pad>": 0}"#).unwrap();
+        assert!(problem().contains("once each"), "{}", problem());
+        fs::write(folder.join(ADDED), r#"{"<|endoftext|>": 7}"#).unwrap();
+        assert!(problem().contains("added_tokens.json: expected the id"));
+        fs::remove_file(folder.join(ADDED)).unwrap();
+        let other = fs::read_to_string(folder.join(WHOLE)).unwrap();
+        let mut other: Value = serde_json::from_str(&other).unwrap();
+        other["model"]["vocab"]["another"] = 999.into();
+        fs::write(folder.join(WHOLE), other.to_string()).unwrap();
+        assert!(problem().contains("tokenizer.json: expected the vocabulary of vocab.json"));
+    }
+
+    #[test]
+    fn what_editors_do_to_files_is_no_part_of_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let bpe = gpt2(folder);
+        write_whole_beside(folder, bpe.len() as u32 - 1);
+        for name in [VOCABULARY, MERGES, WHOLE] {
+            let text = fs::read_to_string(folder.join(name)).unwrap();
+            let text = "\u{feff}".to_owned() + &text.replace('\n', "\r\n");
+            fs::write(folder.join(name), text).unwrap();
+        }
+        assert_eq!(Bpe::load(folder).unwrap(), bpe);
+        assert_eq!(Bpe::load(folder.join(WHOLE)).unwrap(), bpe);
+        fs::write(folder.join(VOCABULARY), [0xff, 0xfe, b'{', 0]).unwrap();
+        let error = Bpe::load(folder).unwrap_err().to_string();
+        assert!(
+            error.contains("vocab.json: expected text in UTF-8"),
+            "{error}"
+        );
     }
 
     #[test]
