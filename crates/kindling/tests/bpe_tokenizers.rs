@@ -262,11 +262,10 @@ fn real_texts_are_learned_and_encoded_alike() {
 
 #[test]
 fn gpt2s_published_files_give_its_published_ids() {
-    let Some(mirror) = std::env::var_os("KINDLING_MIRROR") else {
-        eprintln!("skipped: set KINDLING_MIRROR to a folder that holds gpt2-bpe/");
+    let Some(mirror) = kindling_skip::mirror("gpt2-bpe/") else {
         return;
     };
-    let bpe = Bpe::load(Path::new(&mirror).join("gpt2-bpe")).unwrap();
+    let bpe = Bpe::load(mirror.join("gpt2-bpe")).unwrap();
     assert_eq!(bpe.len(), 50_257);
     assert_eq!(bpe.encode("Hello world"), [15_496, 995]);
     assert_eq!(bpe.encode("a<|endoftext|>b"), [64, 50_256, 65]);

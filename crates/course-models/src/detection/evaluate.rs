@@ -54,7 +54,7 @@ pub fn evaluate(
     let (detector, parts) = open(recipe, file, (args, options))?;
     if args.data.is_some() {
         for note in &parts.notes {
-            eprintln!("{note}");
+            output::note(note);
         }
     }
     let classes = detector.classes();
