@@ -134,12 +134,12 @@ pub(crate) fn requirements(crates: Crates) -> String {
 /// The course's manifest with other members, and a level of optimisation for cells.
 fn root_manifest(repository: &Path, members: Vec<String>) -> Result<String> {
     let mut manifest = read_manifest(&repository.join("Cargo.toml"))?;
-    let workspace = table(&mut manifest, "workspace");
+    let workspace = table(&mut manifest, "workspace")?;
     workspace.remove("exclude");
     let members = members.into_iter().map(toml::Value::String).collect();
     workspace.insert("members".to_owned(), toml::Value::Array(members));
-    let development = table(table(&mut manifest, "profile"), "dev");
-    let cells = table(table(development, "package"), "ctx");
+    let development = table(table(&mut manifest, "profile")?, "dev")?;
+    let cells = table(table(development, "package")?, "ctx")?;
     cells.insert("opt-level".to_owned(), toml::Value::Integer(CELLS_LEVEL));
     Ok(toml::to_string(&manifest)?)
 }
@@ -172,17 +172,13 @@ fn read_manifest(file: &Path) -> Result<toml::Table> {
 }
 
 /// The table of this name in another, made where it is missing.
-fn table<'a>(parent: &'a mut toml::Table, name: &str) -> &'a mut toml::Table {
+fn table<'a>(parent: &'a mut toml::Table, name: &str) -> Result<&'a mut toml::Table> {
     let entry = parent
         .entry(name)
         .or_insert_with(|| toml::Value::Table(toml::Table::new()));
-    if !entry.is_table() {
-        *entry = toml::Value::Table(toml::Table::new());
-    }
-    match entry {
-        toml::Value::Table(table) => table,
-        _ => unreachable!("it was made a table above"),
-    }
+    entry
+        .as_table_mut()
+        .with_context(|| format!("expected `{name}` to be a table of the course's manifest"))
 }
 
 /// Makes `to` a symbolic link to the folder `from`; where there are none, a copy.
