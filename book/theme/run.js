@@ -24,7 +24,7 @@
             steps: { none: '', fetching: 'fetching ', compiling: 'compiling ' },
             doing: {
                 search: 'the search of the book', kernel: 'the notebook kernel', cell: 'a first cell, as a trial',
-                crates: (extra) => extra ?? 'Candle and the course’s crate',
+                crates: (extra) => extra ?? 'Candle and the support crate',
             },
             count: (done, total) => `, ${done} of ${total}`,
             left: (minutes) => (minutes > 1 ? `, about ${minutes} minutes left` : ', less than a minute left'), end: '.',
@@ -44,7 +44,7 @@
             steps: { none: '', fetching: '下载', compiling: '编译' },
             doing: {
                 search: '本书的搜索', kernel: '笔记本内核', cell: '试运行第一个单元格',
-                crates: (extra) => (extra ? ` ${extra}` : ' Candle 和课程的 crate'),
+                crates: (extra) => (extra ? ` ${extra}` : ' Candle 和支持库'),
             },
             count: (done, total) => `，${done}/${total}`,
             left: (minutes) => (minutes > 1 ? `，大约还需 ${minutes} 分钟` : '，不到一分钟'), end: '。',
