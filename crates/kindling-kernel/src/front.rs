@@ -364,7 +364,9 @@ async fn publish(
                 }
             }
             _ = look.tick() => {
-                if let Err(error) = publisher.guard.check() {
+                if publisher.limit.is_full()
+                    && let Err(error) = publisher.guard.check()
+                {
                     publisher.complain(&format!("{error:#}\n")).await?;
                     // Let the words leave before the sockets close.
                     tokio::time::sleep(Duration::from_millis(100)).await;

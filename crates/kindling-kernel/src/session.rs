@@ -221,7 +221,10 @@ impl Session {
                 _ = slice.tick() => run.pass(on_output),
                 _ = look.tick() => {
                     self.check_alive()?;
-                    if let Err(error) = guard.check() {
+                    // It grows as well while it infers types.
+                    if run.limit.is_full()
+                        && let Err(error) = guard.check()
+                    {
                         run.rest(on_output);
                         return Err(error);
                     }
