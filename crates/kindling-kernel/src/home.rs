@@ -183,7 +183,7 @@ mod tests {
     fn a_new_home_is_for_its_owner_alone() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
-        let home = Home::locate(folder.path());
+        let home = Home::at(folder.path().join("home"), folder.path());
         home.create().unwrap();
         create_private(&home.pool()).unwrap();
         for made in [home.root(), &home.pool()] {
