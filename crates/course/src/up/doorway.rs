@@ -45,7 +45,7 @@ mod tests {
     fn only_its_owner_reads_it_and_it_goes() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
-        let home = Home::locate(folder.path());
+        let home = Home::at(folder.path().join("home"), folder.path());
         let doorway = Doorway::to(&home, "http://127.0.0.1:1/?token=abc").unwrap();
         let file = doorway.file().to_owned();
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
