@@ -54,11 +54,13 @@ fn features(packages: &[String], edges: &str) -> Result<BTreeMap<String, BTreeSe
 
 #[test]
 fn whatever_is_compiled_asks_for_the_same_features() -> Result<()> {
-    let expected = features(&["kindling".to_owned()], "normal,build")?;
-    ensure!(
-        expected.len() > 100,
-        "the tree of kindling is short: {expected:?}"
-    );
+    // What kernels are made of.
+    let mut expected = Vec::new();
+    for base in ["kindling", "kindling-detection", "kindling-tables"] {
+        let tree = features(&[base.to_owned()], "normal,build")?;
+        ensure!(tree.len() > 100, "the tree of {base} is short: {tree:?}");
+        expected.push((base, tree));
+    }
     let users = users_of_kindling()?;
     ensure!(users.len() > 3, "few packages use kindling: {users:?}");
     // Each alone, and all at once.
@@ -67,15 +69,21 @@ fn whatever_is_compiled_asks_for_the_same_features() -> Result<()> {
     let mut different = Vec::new();
     for packages in choices {
         let found = features(&packages, "normal,build,dev")?;
-        for (package, features) in &expected {
-            let here = found.get(package).cloned().unwrap_or_default();
-            if !features.is_subset(&here) {
-                different.push(format!(
-                    "{package}: [{}] under kindling, [{}] under {}",
-                    features.iter().cloned().collect::<Vec<_>>().join("], ["),
-                    here.iter().cloned().collect::<Vec<_>>().join("], ["),
-                    packages.join(" ")
-                ));
+        for (base, tree) in &expected {
+            for (package, features) in tree {
+                let Some(here) = found.get(package) else {
+                    continue;
+                };
+                if !features.is_subset(here) {
+                    let [features, here] = [features, here].map(|sets| {
+                        let sets: Vec<&str> = sets.iter().map(String::as_str).collect();
+                        sets.join("] and [")
+                    });
+                    let packages = packages.join(" ");
+                    different.push(format!(
+                        "{package}: [{features}] under {base}, [{here}] under {packages}"
+                    ));
+                }
             }
         }
     }
@@ -83,8 +91,8 @@ fn whatever_is_compiled_asks_for_the_same_features() -> Result<()> {
     different.dedup();
     assert!(
         different.is_empty(),
-        "these crates, and Candle with them, would be compiled once more; ask for the features in \
-         crates/kindling-unified/Cargo.toml:\n{}",
+        "these crates, and all that depends on them, would be compiled once more; ask for the features in \
+         crates/kindling-unified/Cargo.toml, or where kindling-tables asks for them:\n{}",
         different.join("\n")
     );
     Ok(())
