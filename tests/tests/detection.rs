@@ -92,7 +92,11 @@ fn wrong_input_is_told_in_one_line_and_writes_nothing() -> Result<()> {
     let nowhere = Path::new("/nowhere.png");
     let cases = [
         (nowhere, &weights, "/nowhere.png: No such file"),
-        (&words, &weights, "words.png: not a PNG or JPEG picture"),
+        (
+            &words,
+            &weights,
+            "words.png: expected a picture (JPEG, PNG, GIF, BMP, TIFF, WebP or PNM), found text",
+        ),
         (
             &dot,
             &weights,

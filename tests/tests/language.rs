@@ -144,14 +144,15 @@ fn a_summariser_is_trained_measured_and_used() -> Result<()> {
     let mut command = language(["eval", "summarizer", "--builtin", "--limit", "2", "--json"])?;
     let output = command.env("KINDLING_REPOSITORY", home.path()).output()?;
     let printed = text(&output.stdout);
-    assert_eq!(printed.lines().count(), 4, "with abstractive: {printed}");
+    // Lead, TF-IDF and abstractive: without a sentence model, TF-IDF stands for both ways of picking, once.
+    assert_eq!(printed.lines().count(), 3, "with abstractive: {printed}");
 
     // Any text has a summary, also one of which only the beginning is read.
     let long = TEXT.repeat(40);
     for (input, beams) in [
         (TEXT, "1"),
         (TEXT, "4"),
-        ("小明喜欢读书。", "2"),
+        ("Read this book.", "2"),
         (&long, "1"),
     ] {
         let mut command = language(["summarize", "-", "--json", "--engine", &file])?;

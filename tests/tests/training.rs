@@ -373,7 +373,7 @@ fn wrong_input_is_told_in_one_line() -> Result<()> {
         ),
         (
             &["train", "mnist-mlp", "--out", &out, "--data", "/nowhere"],
-            "--data /nowhere: there is no such folder",
+            "found no such folder",
         ),
         (
             &["train", "mnist-mlp", "--out", &out, "--data", &empty],
@@ -385,7 +385,7 @@ fn wrong_input_is_told_in_one_line() -> Result<()> {
         ),
         (
             &["train", "cifar-cnn", "--out", &out, "--data", &file],
-            "expected a folder, or a file that ends in .tar",
+            "expected a folder, or a tar",
         ),
         (
             &["train", "mnist-mlp", "--out", &inside, "--builtin"],
@@ -397,7 +397,7 @@ fn wrong_input_is_told_in_one_line() -> Result<()> {
         ),
         (
             &["predict", "digits", &file],
-            "file: not a PNG or JPEG picture",
+            "file: expected a picture (JPEG, PNG, GIF, BMP, TIFF, WebP or PNM), found text",
         ),
         (
             &["predict", "digits", "/nowhere.png"],

@@ -75,9 +75,12 @@ pub fn open_tar(path: impl AsRef<Path>) -> Result<impl Read> {
     let mut first = Vec::new();
     let read = reader.by_ref().take(BLOCK).read_to_end(&mut first);
     read.map_err(|error| damaged(path, &error))?;
+    let found = signature::found(&first);
     match signature::known(&first) {
-        None | Some("a tar") => Ok(io::Cursor::new(first).chain(reader)),
-        Some(found) => {
+        Some("a tar") => Ok(io::Cursor::new(first).chain(reader)),
+        // The oldest tars have no sign, but there are zeros behind each name.
+        None if first.contains(&0) => Ok(io::Cursor::new(first).chain(reader)),
+        _ => {
             let packed = ["archive", "xz file", "bzip2 file", "zstd file"];
             let advice = match packed.iter().any(|kind| found.ends_with(kind)) {
                 true => "; unpack it first",
