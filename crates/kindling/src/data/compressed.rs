@@ -213,6 +213,7 @@ mod tests {
             (b"PK\x03\x04", "found a zip archive; unpack it first"),
             (b"\xfd7zXZ\0", "found an xz file; unpack it first"),
             (b"", "found an empty file"),
+            (b"some words", "found text"),
         ] {
             fs::write(&path, bytes).unwrap();
             let error = open_tar(&path).err().unwrap().to_string();
