@@ -112,7 +112,7 @@ fn program(root: &Path, chosen: &Program) -> Command {
 
 /// Puts the program in this one's place, so that Ctrl-C and the exit code are its own.
 #[cfg(unix)]
-fn become_it(mut program: Command) -> Result<()> {
+pub fn become_it(mut program: Command) -> Result<()> {
     use std::os::unix::process::CommandExt;
     let error = program.exec();
     Err(error).with_context(|| format!("cannot start {}", program.get_program().display()))
@@ -120,7 +120,7 @@ fn become_it(mut program: Command) -> Result<()> {
 
 /// Waits for the program, and ends as it ended.
 #[cfg(not(unix))]
-fn become_it(mut program: Command) -> Result<()> {
+pub fn become_it(mut program: Command) -> Result<()> {
     let status = program
         .status()
         .with_context(|| format!("cannot start {}", program.get_program().display()))?;

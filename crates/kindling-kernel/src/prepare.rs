@@ -240,8 +240,8 @@ fn install_evcxr(home: &Home, parts: &mut Parts) -> Result<()> {
     command
         .arg("--target-dir")
         .arg(folder.join("target"))
-        // Half of the time goes into rust-analyzer's crates. A cell waits for rustc far longer than for them, so that full
-        // optimisation is hardly felt: see `cargo course bench kernel`.
+        // Half of the preparation is rust-analyzer's crates; a cell waits for rustc as well as for them. `cargo course bench
+        // kernel` shows what a cell waits for.
         .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
         .env("CARGO_PROFILE_RELEASE_LTO", "off")
         .env("CARGO_PROFILE_RELEASE_DEBUG", "false");

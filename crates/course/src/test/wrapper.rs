@@ -3,7 +3,8 @@
 //! All packages of a stage are chosen at each call, so that cargo compiles their dependencies with the same features each
 //! time; leaving some out of the call would compile Candle a second time.
 
-use anyhow::{Context, Result, bail};
+use crate::models::become_it;
+use anyhow::{Result, bail};
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -100,21 +101,6 @@ fn announced(program: &str) -> bool {
 fn is_proven(proven: &str, package: &str, program: &str) -> bool {
     let own = format!("{package}/{program}");
     proven.split(',').any(|word| word == package || word == own)
-}
-
-#[cfg(unix)]
-fn become_it(mut command: Command) -> Result<()> {
-    use std::os::unix::process::CommandExt;
-    let error = command.exec();
-    Err(error).with_context(|| format!("cannot start {}", command.get_program().display()))
-}
-
-#[cfg(not(unix))]
-fn become_it(mut command: Command) -> Result<()> {
-    let status = command
-        .status()
-        .with_context(|| format!("cannot start {}", command.get_program().display()))?;
-    std::process::exit(status.code().unwrap_or(1))
 }
 
 #[cfg(test)]
