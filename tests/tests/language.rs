@@ -280,7 +280,7 @@ fn training_a_summariser_tells_wrong_input_in_one_line() -> Result<()> {
         ),
         (
             &["--data", "/nowhere.tsv"],
-            "--data /nowhere.tsv: expected a file of pairs",
+            "--data: expected a file of pairs: /nowhere.tsv: No such file",
         ),
         (&["--data", &pairs], "pairs.tsv"),
         (&["--data", &few], "few.tsv: expected at least 10 pairs"),

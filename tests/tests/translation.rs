@@ -209,7 +209,7 @@ fn wrong_pairs_are_told_in_one_line() -> Result<()> {
         (&["--data", &long], "at most 255 tokens"),
         (
             &["--data", "/nowhere.tsv"],
-            "/nowhere.tsv: expected a file of pairs: No such file",
+            "--data: expected a file of pairs: /nowhere.tsv: No such file",
         ),
         (
             &["--from", "en", "--to", "xx"],

@@ -111,7 +111,7 @@ fn wrong_input_is_told_in_one_line() -> Result<()> {
         (
             "/nowhere.txt",
             &[],
-            "/nowhere.txt: expected a text file in UTF-8: No such file",
+            "--data: expected a text file in UTF-8: /nowhere.txt: No such file",
         ),
         (
             &good,

@@ -4,10 +4,13 @@ mod compare;
 mod execute;
 
 use anyhow::{Context, Result, bail};
+use execute::Cells;
+use futures_util::{StreamExt, stream};
 use kindling_pages::{
     Book, Page, fingerprint, mark_run, notebook, notebook_path, outputs_of, read_notebook, to_json,
 };
 use nbformat::v4::Notebook;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 /// Write, run or compare the notebooks of the lessons.
@@ -24,6 +27,11 @@ pub struct Args {
     /// Run unchanged pages, too
     #[arg(long, requires = "execute")]
     pub force: bool,
+
+    /// How many to run at once [default with --check: one for each core, at most 4; otherwise 1, because others running slow
+    /// down what a cell measures]
+    #[arg(long, requires = "execute", value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub jobs: Option<u8>,
 
     /// Only these pages (such as algorithms/backpropagation)
     pub pages: Vec<PathBuf>,
@@ -55,7 +63,7 @@ pub fn run(args: Args) -> Result<()> {
                 notebook_path(page).display()
             );
         }
-        problems.extend(execute_pages(&book, &run, args.check)?);
+        problems.extend(execute_pages(&book, &run, &args)?);
     } else {
         for page in &lessons {
             let result = if args.check {
@@ -111,8 +119,20 @@ pub fn has_notebook(page: &Page) -> bool {
     page.cells().any(kindling_pages::Cell::in_notebook)
 }
 
+impl Args {
+    /// How many kernels run at once; each takes about a gigabyte.
+    fn jobs(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
+        match self.jobs {
+            Some(jobs) => jobs.into(),
+            None if self.check => cores().min(4),
+            None => 1,
+        }
+    }
+}
+
 /// Runs the pages, each on a kernel of its own; returns what went wrong.
-fn execute_pages(book: &Book, pages: &[&Page], check: bool) -> Result<Vec<anyhow::Error>> {
+fn execute_pages(book: &Book, pages: &[&Page], args: &Args) -> Result<Vec<anyhow::Error>> {
     if pages.is_empty() {
         return Ok(Vec::new());
     }
@@ -124,13 +144,11 @@ fn execute_pages(book: &Book, pages: &[&Page], check: bool) -> Result<Vec<anyhow
     kernels.sort();
     kernels.dedup();
     crate::kernel::prepare_kernel(&home, &kernels)?;
-    let runtime = tokio::runtime::Runtime::new()?;
-    let run = |page: &&Page| {
-        runtime
-            .block_on(execute_page(book, page, &home, check))
-            .err()
-    };
-    Ok(pages.iter().filter_map(run).collect())
+    let cells = Cells::of(pages);
+    let run = |page| execute_page(book, page, &home, args.check, &cells);
+    let all = stream::iter(pages.iter().copied()).map(run).buffer_unordered(args.jobs());
+    let results: Vec<Result<()>> = tokio::runtime::Runtime::new()?.block_on(all.collect());
+    Ok(results.into_iter().filter_map(Result::err).collect())
 }
 
 async fn execute_page(
@@ -138,6 +156,7 @@ async fn execute_page(
     page: &Page,
     home: &kindling_kernel::Home,
     check: bool,
+    cells: &Cells,
 ) -> Result<()> {
     let path = book.root.join(notebook_path(page));
     let shown = path_shown(&path, book);
@@ -146,18 +165,19 @@ async fn execute_page(
         check_source(book, page)?;
     }
     let mut fresh = notebook(&book.root, page, stored.as_ref())?;
-    let seconds = execute::run_cells(page, &mut fresh, home).await?;
-    match stored.filter(|_| check) {
+    let seconds = execute::run_cells(page, &mut fresh, home, cells).await?;
+    let outcome = match stored.filter(|_| check) {
         Some(stored) => {
             compare::compare(page, &stored, &fresh)?;
-            println!("{shown}: the outputs are the same ({seconds:.0} s)");
+            format!("the outputs are the same ({seconds:.0} s)")
         }
         None => {
             mark_run(&mut fresh, page);
             write_atomically(&path, &to_json(&fresh)?)?;
-            println!("{shown}: run in {seconds:.0} s");
+            format!("run in {seconds:.0} s")
         }
-    }
+    };
+    cells.progress.line(&format!("{shown}: {outcome}"));
     Ok(())
 }
 

@@ -32,6 +32,7 @@ pub fn run(args: Args) -> Result<()> {
         force: args.force,
         pages: args.pages,
         check: false,
+        jobs: None,
     };
     crate::notebooks::run(notebooks)?;
     let update = kindling_book::update_catalogue(&root)?;

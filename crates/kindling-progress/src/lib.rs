@@ -104,6 +104,15 @@ impl Progress {
         }
     }
 
+    /// Writes a line to standard output, above the progress where that is a terminal's last line.
+    pub fn line(&self, words: &str) {
+        match &self.place {
+            #[cfg(feature = "terminal")]
+            Place::Terminal(bar) => bar.suspend(|| write_line(stdout(), words)),
+            _ => write_line(stdout(), words),
+        }
+    }
+
     fn erase(&self) {
         let shown = self
             .state

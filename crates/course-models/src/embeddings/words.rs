@@ -55,17 +55,17 @@ impl Words {
         let Some(file) = &args.data else {
             return Self::wikitext();
         };
+        let own = Self::own(file)?;
         Ok(Self {
             analogies: public_questions(),
-            ..Self::own(file)?
+            ..own
         })
     }
 
     /// The sentences of somebody's own text, without questions.
     fn own(file: &Path) -> Result<Self> {
         let name = file.display().to_string();
-        let bytes = read_file(file)
-            .with_context(|| format!("--data {name}: expected a text file in UTF-8"))?;
+        let bytes = read_file(file).context("--data: expected a text file in UTF-8")?;
         let text = parse_text(&name, &bytes).context("--data")?;
         let sentences = sentences(&text, words);
         if sentences.is_empty() {

@@ -46,8 +46,7 @@ impl Pairs {
 /// The pairs in a file, a pair a line with a tab between; a part is kept aside for each measurement.
 pub fn own_pairs(file: &Path) -> Result<Translations> {
     let shown = file.display().to_string();
-    let bytes =
-        read_file(file).with_context(|| format!("--data {shown}: expected a file of pairs"))?;
+    let bytes = read_file(file).context("--data: expected a file of pairs")?;
     let pairs = parse_pairs(&shown, &bytes).context("--data")?;
     if pairs.len() < FEWEST {
         bail!(

@@ -5,16 +5,42 @@ use kindling_kernel::{Home, Outcome, Session, is_left_out, settle};
 use kindling_pages::{Cell, Page};
 use kindling_progress::Progress;
 use nbformat::v4::{self, MultilineString, Output};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+/// How many cells of how many have run, over all notebooks of a call.
+pub struct Cells {
+    pub progress: Progress,
+    done: AtomicU64,
+}
+
+impl Cells {
+    pub fn of(pages: &[&Page]) -> Self {
+        let all = pages.iter().flat_map(|page| page.cells());
+        let total = all.filter(|cell| cell.in_notebook()).count();
+        Self {
+            progress: Progress::new(total as u64, "notebooks", "cells"),
+            done: AtomicU64::new(0),
+        }
+    }
+
+    fn one_more(&self) {
+        let before = self.done.fetch_add(1, Ordering::Relaxed);
+        self.progress.set(before + 1);
+    }
+}
+
 /// Runs every code cell of `notebook`, which is `page`'s, in order; returns the seconds it took.
-pub async fn run_cells(page: &Page, notebook: &mut v4::Notebook, home: &Home) -> Result<f64> {
+pub async fn run_cells(
+    page: &Page,
+    notebook: &mut v4::Notebook,
+    home: &Home,
+    counted: &Cells,
+) -> Result<f64> {
     let started = Instant::now();
     let cells: Vec<&Cell> = page.cells().filter(|cell| cell.in_notebook()).collect();
-    let progress = Progress::new(cells.len() as u64, &page.title, "cells");
     let crates = crate::kernel::crates_of(page)?;
     let mut session = Session::start_with(home, crates).await?;
-    let mut done = 0;
     for cell in &mut notebook.cells {
         let v4::Cell::Code {
             id,
@@ -47,7 +73,6 @@ pub async fn run_cells(page: &Page, notebook: &mut v4::Notebook, home: &Home) ->
             );
         }
         if failed != known.must_fail() {
-            progress.finish(&format!("{}: stopped", page.title));
             session.shutdown().await;
             let what = if failed {
                 "failed (what it wrote to standard error counts as an error)"
@@ -62,10 +87,8 @@ pub async fn run_cells(page: &Page, notebook: &mut v4::Notebook, home: &Home) ->
             );
         }
         *outputs = fresh;
-        done += 1;
-        progress.set(done);
+        counted.one_more();
     }
-    progress.finish(&format!("{}: {done} cells", page.title));
     session.shutdown().await;
     Ok(started.elapsed().as_secs_f64())
 }
