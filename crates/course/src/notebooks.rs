@@ -145,8 +145,13 @@ fn execute_pages(book: &Book, pages: &[&Page], args: &Args) -> Result<Vec<anyhow
     kernels.dedup();
     crate::kernel::prepare_kernel(&home, &kernels)?;
     let cells = Cells::of(pages);
+    let mut pages = pages.to_vec();
+    if args.jobs() > 1 {
+        // Else a long one that begins last runs alone at the end.
+        pages.sort_by_key(|page| std::cmp::Reverse(page.front.minutes));
+    }
     let run = |page| execute_page(book, page, &home, args.check, &cells);
-    let all = stream::iter(pages.iter().copied()).map(run).buffer_unordered(args.jobs());
+    let all = stream::iter(pages).map(run).buffer_unordered(args.jobs());
     let results: Vec<Result<()>> = tokio::runtime::Runtime::new()?.block_on(all.collect());
     Ok(results.into_iter().filter_map(Result::err).collect())
 }
