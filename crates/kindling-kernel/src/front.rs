@@ -10,7 +10,7 @@ use crate::memory::Guard;
 use crate::message::{Frames, Gate, Message, Refusal, Signer};
 use crate::session::{GRACE, SILENCE};
 use crate::spawn::{self, Evcxr};
-use crate::{Crates, Home, pool};
+use crate::{Crates, Home, cell, pool};
 use anyhow::{Context, Result};
 use jupyter_protocol::ConnectionInfo;
 use serde_json::json;
@@ -264,6 +264,7 @@ impl Channel {
                         ));
                     } else {
                         runs = message.kind() == "execute_request";
+                        let message = if runs { with_sent_code(message) } else { message };
                         kernel_send.lock().await.send(message.signed(&self.to_kernel)?).await?;
                     }
                 }
@@ -295,6 +296,14 @@ impl Channel {
             }
         }
     }
+}
+
+/// The request with the code that is sent for its cell.
+fn with_sent_code(mut request: Message) -> Message {
+    if let Some(code) = request.content["code"].as_str() {
+        request.content["code"] = cell::sent(code).into();
+    }
+    request
 }
 
 /// Asks the cell to stop by itself; passes the interrupt on when it has not after a moment.
@@ -430,6 +439,11 @@ impl Publisher<'_> {
             }
             "execute_result" | "display_data" | "error" => {
                 self.rest().await?;
+                let told = message.content["evalue"].as_str();
+                if let Some(sentence) = told.and_then(cell::is_no_text) {
+                    message.content["evalue"] = sentence.into();
+                    message.content["traceback"] = json!([sentence]);
+                }
                 let size = frames.content().len();
                 if !self.limit.admits(size) {
                     let key = if message.kind() == "error" {

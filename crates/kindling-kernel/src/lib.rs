@@ -5,6 +5,7 @@
 //! - [`Pool`] keeps one kernel warm, so that the first cell does not wait for evcxr to start.
 //! - [`front`] is the process that Jupyter starts; it passes a notebook on to a warm kernel.
 
+mod cell;
 mod crates;
 #[cfg(test)]
 mod fake;
@@ -21,6 +22,8 @@ mod session;
 mod shared;
 mod sources;
 mod spawn;
+#[cfg(unix)]
+mod toolchain;
 mod workspace;
 
 pub use crates::Crates;

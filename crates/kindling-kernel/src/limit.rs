@@ -24,6 +24,9 @@ const LATEST_LINES: usize = 1_000;
 const LATEST_BYTES: usize = 200_000;
 /// The part of a progress line that is shown, in bytes.
 const PROGRESS_BYTES: usize = 1_000;
+/// The end of a line that is not over. Evcxr shows whole lines, so `print!` would show nothing up to the next `println!`: in a
+/// kernel it prints a line with this mark instead.
+const UNFINISHED: &str = "\u{1f}\n";
 /// Values, pictures and errors of one cell: how many, and their bytes.
 const RESULTS: usize = 200;
 const RESULT_BYTES: usize = 8_000_000;
@@ -205,6 +208,10 @@ impl Limit {
     /// Takes what was printed.
     pub(crate) fn take(&mut self, stream: Stream, text: &str) {
         for line in text.split_inclusive('\n') {
+            let line = unmarked(line);
+            if line.is_empty() {
+                continue;
+            }
             if is_progress(line) {
                 self.take_progress(stream, line);
             } else {
@@ -310,7 +317,7 @@ impl Limit {
             let (stream, text) = match line {
                 Late::Line(stream, text) => (stream, text),
                 Late::Unread(content) => match serde_json::from_slice::<Print>(&content) {
-                    Ok(print) => (print.name, print.text),
+                    Ok(print) => (print.name, unmarked(&print.text).to_owned()),
                     Err(_) => continue,
                 },
             };
@@ -339,6 +346,11 @@ impl Limit {
 /// The forms of a value that is too large to be shown: the start of its text.
 pub(crate) fn part_of(text: &str) -> String {
     format!("{}…", cut(text, PART_BYTES))
+}
+
+/// A line as the cell printed it: without an end where it has none yet.
+fn unmarked(line: &str) -> &str {
+    line.strip_suffix(UNFINISHED).unwrap_or(line)
 }
 
 fn is_progress(line: &str) -> bool {
@@ -393,6 +405,21 @@ mod tests {
         assert_eq!(limit.slice(), expected);
         assert_eq!(limit.slice(), []);
         assert_eq!(limit.finish(), []);
+    }
+
+    #[test]
+    fn a_line_goes_on_where_its_end_is_not_printed_yet() {
+        let mut limit = Limit::default();
+        for line in [
+            "one, \u{1f}\n",
+            "two\n",
+            "\u{1f}\n",
+            "\r3\u{1f}\n",
+            "\r4\u{1f}\n",
+        ] {
+            limit.take(Stdout, line);
+        }
+        assert_eq!(text(&limit.finish()), "one, two\n\r3\r4");
     }
 
     #[test]

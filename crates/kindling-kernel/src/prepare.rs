@@ -16,7 +16,11 @@ pub const EVCXR_VERSION: &str = "0.22.0";
 
 /// Run when a kernel starts: it makes evcxr compile with the crates, and infer one type through them, before
 /// a learner waits for it. It must not print: evcxr would wait for a reader that is not there yet.
-const PRELUDE: &str = "let kindling_warm = candle_core::Tensor::new(&[1f32], &candle_core::Device::Cpu)?; drop(kindling_warm);";
+///
+/// Evcxr shows whole lines: what `print!` leaves unfinished is marked, and [`crate::limit`] puts it together.
+const PRELUDE: &str = "macro_rules! print { ($($text:tt)*) => { ::std::println!(\"{}\\u{1f}\", ::std::format_args!($($text)*)) } }
+macro_rules! eprint { ($($text:tt)*) => { ::std::eprintln!(\"{}\\u{1f}\", ::std::format_args!($($text)*)) } }
+let kindling_warm = candle_core::Tensor::new(&[1f32], &candle_core::Device::Cpu)?; drop(kindling_warm);";
 
 /// Whether everything is in place for the sources as they are now, for pages that ask for no crate of their own.
 pub fn is_prepared(home: &Home) -> bool {

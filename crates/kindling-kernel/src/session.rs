@@ -4,7 +4,7 @@ use crate::limit::{self, Limit, Piece, SLICE};
 use crate::memory::Guard;
 use crate::message::{Frames, Signer};
 use crate::spawn::Evcxr;
-use crate::{Crates, Home};
+use crate::{Crates, Home, cell};
 use anyhow::{Context, Result, anyhow, bail};
 use futures_util::FutureExt;
 use jupyter_protocol::{
@@ -244,7 +244,10 @@ impl Session {
             }
         }
         run.rest(on_output);
-        if run.stopped {
+        if run.is_lost {
+            self.is_whole = false;
+        }
+        if run.stopped || run.is_lost {
             return Ok(Outcome::Stopped);
         }
         Ok(run.outcome.unwrap_or(Outcome::Error))
@@ -306,6 +309,8 @@ struct Run {
     limit: Limit,
     outcome: Option<Outcome>,
     stopped: bool,
+    /// The kernel cannot run another cell.
+    is_lost: bool,
     idle: bool,
     heard: Instant,
 }
@@ -320,6 +325,7 @@ impl Run {
             limit: Limit::default(),
             outcome: None,
             stopped: false,
+            is_lost: false,
             idle: false,
             heard: Instant::now(),
         }
@@ -366,12 +372,17 @@ impl Run {
             self.too_large(size, None, on_output);
             return;
         };
-        let content = message.content.clone();
+        let mut content = message.content.clone();
         match message.kind() {
             "status" => self.idle |= content["execution_state"] == "idle",
             "execute_result" | "display_data" => self.result(content, size, on_output),
             "error" if self.stopped => {} // It says that the program was stopped.
             "error" => {
+                if let Some(sentence) = content["evalue"].as_str().and_then(cell::is_no_text) {
+                    content["evalue"] = sentence.into();
+                    content["traceback"] = Value::Array(Vec::new());
+                    self.is_lost = true;
+                }
                 if !self.limit.admits(size) {
                     let text = content["evalue"].as_str().map(limit::part_of);
                     self.too_large(size, text, on_output);
@@ -461,7 +472,7 @@ fn is_unit(data: &Media) -> bool {
 
 fn execute_request(code: &str) -> ExecuteRequest {
     ExecuteRequest {
-        code: code.to_owned(),
+        code: cell::sent(code).into_owned(),
         silent: false,
         store_history: true,
         user_expressions: None,

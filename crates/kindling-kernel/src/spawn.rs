@@ -1,7 +1,7 @@
 //! Starts evcxr_jupyter in a folder of its own.
 
 use crate::home::create_private;
-use crate::{Crates, Home, sources};
+use crate::{Crates, Home, sources, toolchain};
 use anyhow::{Context, Result, bail};
 use jupyter_protocol::{ConnectionInfo, connection_info::Transport};
 use std::ffi::OsString;
@@ -101,9 +101,11 @@ impl Evcxr {
         if home.library().join("core").is_dir() {
             environment.push(("RUST_SRC_PATH".into(), home.library().into()));
         }
-        if let Some(toolchain) = sources::toolchain() {
+        if let Some(real) = sources::toolchain() {
             // Past rustup's proxies, which cost tens of milliseconds at each of a dozen calls.
-            let mut path = vec![toolchain.join("bin")];
+            let own = folder.0.join("toolchain");
+            toolchain::write(&own, &real)?;
+            let mut path = vec![own.join("bin")];
             path.extend(
                 std::env::var_os("PATH")
                     .iter()
@@ -111,7 +113,7 @@ impl Evcxr {
             );
             environment.push(("PATH".into(), std::env::join_paths(path)?));
             // The folder between is named after the kind of machine.
-            let mut libraries = each(&toolchain.join("lib/rustlib"), "lib");
+            let mut libraries = each(&real.join("lib/rustlib"), "lib");
             libraries.extend(each(&folder.0.join("cells/target"), "debug"));
             libraries.extend(
                 std::env::var_os(LIBRARIES)
@@ -119,7 +121,7 @@ impl Evcxr {
                     .flat_map(std::env::split_paths),
             );
             environment.push((LIBRARIES.into(), std::env::join_paths(libraries)?));
-            environment.push(("RUSTUP_TOOLCHAIN".into(), toolchain.into()));
+            environment.push(("RUSTUP_TOOLCHAIN".into(), own.into()));
         }
         Self::launch(home, folder, environment).await
     }

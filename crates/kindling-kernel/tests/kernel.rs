@@ -232,6 +232,66 @@ async fn a_cell_that_prints_without_end_is_bounded_and_stopped() {
     session.shutdown().await;
 }
 
+/// Each with what it shows, and whether the variables of earlier cells are still there.
+#[tokio::test(flavor = "multi_thread")]
+async fn odd_cells_show_what_they_can_or_say_why_not() {
+    let Some(home) = home() else { return };
+    let _alone = ALONE.lock().await;
+    let mut session = Session::start(&home).await.unwrap();
+    for (code, expected) in [
+        (
+            "print!(\"no \"); print!(\"end\"); eprint!(\"half\");",
+            "no end",
+        ),
+        ("", ""),
+        ("// only words", ""),
+        ("let half = vec![1, 2", "unclosed delimiter"),
+        (
+            "let typo = frobnicate(3);",
+            "cannot find function `frobnicate`",
+        ),
+        (
+            "println!(\"{}\", std::io::stdin().lines().count());",
+            "nobody types there",
+        ),
+        (
+            "println!(\"{}\", std::thread::spawn(|| panic!(\"in a thread\")).join().is_err());",
+            "true",
+        ),
+        (
+            "std::thread::spawn(|| { std::thread::sleep(std::time::Duration::from_millis(300)); println!(\"late\"); }); println!(\"first\");",
+            "first",
+        ),
+        (
+            "println!(\"{}\", Vec::<u8>::with_capacity(usize::MAX).len());",
+            "capacity overflow",
+        ),
+        (
+            "println!(\"before\"); std::process::exit(3);",
+            "exit status: 3",
+        ),
+        ("println!(\"alive\");", "alive"),
+        ("std::process::abort();", "signal: 6"),
+        ("println!(\"alive\");", "alive"),
+        (
+            "fn deep(n: u64) -> u64 { if n == u64::MAX { 0 } else { 1 + deep(std::hint::black_box(n + 1)) } } println!(\"{}\", deep(0));",
+            "overflow",
+        ),
+        ("println!(\"alive\");", "alive"),
+        (
+            "std::io::Write::write_all(&mut std::io::stdout(), b\"a\\xff\\n\")?;",
+            "no text in UTF-8",
+        ),
+    ] {
+        let started = Instant::now();
+        let (outcome, shown) = run(&mut session, code).await;
+        println!("{code}\n  {outcome:?} {:?} {shown:?}", started.elapsed());
+        assert!(shown.contains(expected), "{code}: {outcome:?} {shown}");
+    }
+    assert!(!session.is_whole(), "another cell would wait for ever");
+    session.shutdown().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_warm_kernel_runs_its_first_cell_at_once_and_leaves_nothing_behind() {
     let Some(home) = home() else { return };
