@@ -440,9 +440,9 @@ impl Publisher<'_> {
             "execute_result" | "display_data" | "error" => {
                 self.rest().await?;
                 let told = message.content["evalue"].as_str();
-                if let Some(sentence) = told.and_then(cell::is_no_text) {
-                    message.content["evalue"] = sentence.into();
+                if let Some(sentence) = told.and_then(cell::explained) {
                     message.content["traceback"] = json!([sentence]);
+                    message.content["evalue"] = sentence.into();
                 }
                 let size = frames.content().len();
                 if !self.limit.admits(size) {

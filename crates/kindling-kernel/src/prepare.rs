@@ -1,5 +1,6 @@
 //! Makes the home ready: the pinned kernel, the compiled crates, the kernelspec. Done once, then kept.
 
+use crate::cell::PRELUDE;
 use crate::report::{Doing, Parts, Report};
 use crate::workspace::{self, Units};
 use crate::{Crates, Home, Session, shared, sources};
@@ -16,11 +17,7 @@ pub const EVCXR_VERSION: &str = "0.22.0";
 
 /// Run when a kernel starts: it makes evcxr compile with the crates, and infer one type through them, before
 /// a learner waits for it. It must not print: evcxr would wait for a reader that is not there yet.
-///
-/// Evcxr shows whole lines: what `print!` leaves unfinished is marked, and [`crate::limit`] puts it together.
-const PRELUDE: &str = "macro_rules! print { ($($text:tt)*) => { ::std::println!(\"{}\\u{1f}\", ::std::format_args!($($text)*)) } }
-macro_rules! eprint { ($($text:tt)*) => { ::std::eprintln!(\"{}\\u{1f}\", ::std::format_args!($($text)*)) } }
-let kindling_warm = candle_core::Tensor::new(&[1f32], &candle_core::Device::Cpu)?; drop(kindling_warm);";
+const WARM: &str = "let kindling_warm = candle_core::Tensor::new(&[1f32], &candle_core::Device::Cpu)?; drop(kindling_warm);";
 
 /// Whether everything is in place for the sources as they are now, for pages that ask for no crate of their own.
 pub fn is_prepared(home: &Home) -> bool {
@@ -120,6 +117,7 @@ fn stamp_of(home: &Home, crates: Crates) -> Result<String> {
     hash.update(EVCXR_VERSION);
     hash.update(workspace::rustc_version()?);
     hash.update(PRELUDE);
+    hash.update(WARM);
     hash.update("layout 4");
     hash.update(home.repository().display().to_string());
     let root = home.repository();
@@ -263,7 +261,7 @@ fn install_evcxr(home: &Home, parts: &mut Parts) -> Result<()> {
 fn write_configuration(home: &Home, crates: Crates) -> Result<()> {
     std::fs::create_dir_all(home.config(crates))?;
     let text = format!(
-        "[evcxr]\noffline_mode = true\nprelude = '''{}\n{PRELUDE}'''\nopt_level = '''\n{}'''\n",
+        "[evcxr]\noffline_mode = true\nprelude = '''{}\n{PRELUDE}\n{WARM}'''\nopt_level = '''\n{}'''\n",
         shared::NAMED,
         level_and_crates(crates)
     );

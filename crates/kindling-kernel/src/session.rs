@@ -378,10 +378,11 @@ impl Run {
             "execute_result" | "display_data" => self.result(content, size, on_output),
             "error" if self.stopped => {} // It says that the program was stopped.
             "error" => {
-                if let Some(sentence) = content["evalue"].as_str().and_then(cell::is_no_text) {
+                let told = content["evalue"].as_str().unwrap_or_default();
+                self.is_lost |= cell::is_no_text(told);
+                if let Some(sentence) = cell::explained(told) {
                     content["evalue"] = sentence.into();
                     content["traceback"] = Value::Array(Vec::new());
-                    self.is_lost = true;
                 }
                 if !self.limit.admits(size) {
                     let text = content["evalue"].as_str().map(limit::part_of);
