@@ -3,9 +3,9 @@
 
 use candle_core::{DType, Device, Tensor, Var, backprop::GradStore};
 use kindling::optim::{
-    AdaGrad, AdaGradConfig, Adam, AdamConfig, AdamW, AdamWConfig, Lion, LionConfig, Momentum,
-    MomentumConfig, Nesterov, NesterovConfig, Optimizer, RmsProp, RmsPropConfig, Schedule, Sgd,
-    SgdConfig, clip_norm, clip_value,
+    AdaGrad, AdaGradConfig, Adafactor, AdafactorConfig, Adam, AdamConfig, AdamW, AdamWConfig, Lion,
+    LionConfig, Momentum, MomentumConfig, Muon, MuonConfig, MuonScale, Nesterov, NesterovConfig,
+    Optimizer, RmsProp, RmsPropConfig, Schedule, Sgd, SgdConfig, clip_norm, clip_value,
 };
 use serde_json::Value;
 
@@ -104,6 +104,32 @@ fn make(run: &Value, parameters: Vec<Var>) -> Box<dyn Optimizer> {
             };
             Box::new(RmsProp::with_config(parameters, config).unwrap())
         }
+        "adafactor" => {
+            let config = AdafactorConfig {
+                learning_rate,
+                decay: set("decay"),
+                epsilon: set("epsilon"),
+                smallest_size: set("smallest_size"),
+                largest_step: set("largest_step"),
+                weight_decay,
+            };
+            Box::new(Adafactor::with_config(parameters, config).unwrap())
+        }
+        "muon" => {
+            let scale = match run["settings"]["scale"].as_str().unwrap() {
+                "original" => MuonScale::Spectral,
+                _ => MuonScale::AdamW,
+            };
+            let config = MuonConfig {
+                learning_rate,
+                momentum: set("momentum"),
+                nesterov: run["settings"]["nesterov"].as_bool().unwrap(),
+                weight_decay,
+                scale,
+                ..MuonConfig::default()
+            };
+            Box::new(Muon::with_config(parameters[..1].to_vec(), config).unwrap())
+        }
         name => {
             let (beta1, beta2, epsilon) = (set("beta1"), set("beta2"), set("epsilon"));
             if name == "adam" {
@@ -167,7 +193,7 @@ fn every_optimizer_walks_as_pytorch_does() {
             }
         }
     }
-    assert_eq!(seen.len(), 7, "{seen:?}");
+    assert_eq!(seen.len(), 9, "{seen:?}");
 }
 
 /// Lion, which PyTorch lacks: against its algorithm 2, written out for plain numbers.

@@ -3,7 +3,7 @@
 use candle_core::{Tensor, Var};
 
 use super::{
-    descent::{Descent, Element, Rule, decayed},
+    elementwise::{Element, ElementwiseOptimizer, UpdateRule, decayed},
     settings::{not_negative, positive},
 };
 use crate::Result;
@@ -42,7 +42,7 @@ impl Default for AdaGradConfig {
 /// assert!((w.to_vec1::<f64>()?[0] - 2.9).abs() < 1e-9);
 /// # Ok::<(), kindling::Error>(())
 /// ```
-pub type AdaGrad = Descent<AdaGradConfig, 1>;
+pub type AdaGrad = ElementwiseOptimizer<AdaGradConfig, 1>;
 
 impl AdaGrad {
     /// AdaGrad with PyTorch's other settings. Fails when `learning_rate` is negative or not finite.
@@ -55,7 +55,7 @@ impl AdaGrad {
     }
 }
 
-impl Rule<1> for AdaGradConfig {
+impl UpdateRule<1> for AdaGradConfig {
     const NAME: &'static str = "adagrad";
     const STATE: [&'static str; 1] = ["sum_of_squares"];
 

@@ -3,7 +3,7 @@
 use candle_core::{Tensor, Var};
 
 use super::{
-    descent::{Descent, Element, Rule, decayed},
+    elementwise::{Element, ElementwiseOptimizer, UpdateRule, decayed},
     settings::{fraction, not_negative, positive},
 };
 use crate::Result;
@@ -50,7 +50,7 @@ impl Default for AdamConfig {
 /// assert!((moved[0] - 2.9).abs() < 1e-8 && (moved[1] + 299.9).abs() < 1e-8);
 /// # Ok::<(), kindling::Error>(())
 /// ```
-pub type Adam = Descent<AdamConfig, 2>;
+pub type Adam = ElementwiseOptimizer<AdamConfig, 2>;
 
 impl Adam {
     /// Adam with the paper's other settings. Fails when `learning_rate` is negative or not finite.
@@ -63,7 +63,7 @@ impl Adam {
     }
 }
 
-impl Rule<2> for AdamConfig {
+impl UpdateRule<2> for AdamConfig {
     const NAME: &'static str = "adam";
     const STATE: [&'static str; 2] = ["first_moment", "second_moment"];
 

@@ -4,7 +4,7 @@ use candle_core::{Tensor, Var};
 
 use super::{
     AdamConfig,
-    descent::{Descent, Element, Rule},
+    elementwise::{Element, ElementwiseOptimizer, UpdateRule},
     settings::{fraction, not_negative, positive},
 };
 use crate::Result;
@@ -51,7 +51,7 @@ impl Default for AdamWConfig {
 /// assert!((w.to_vec1::<f64>()?[0] - (3.0 - 0.15 - 0.1)).abs() < 1e-8);
 /// # Ok::<(), kindling::Error>(())
 /// ```
-pub type AdamW = Descent<AdamWConfig, 2>;
+pub type AdamW = ElementwiseOptimizer<AdamWConfig, 2>;
 
 impl AdamW {
     /// AdamW with PyTorch's other settings. Fails when `learning_rate` is negative or not finite.
@@ -77,7 +77,7 @@ impl AdamWConfig {
     }
 }
 
-impl Rule<2> for AdamWConfig {
+impl UpdateRule<2> for AdamWConfig {
     const NAME: &'static str = "adamw";
     const STATE: [&'static str; 2] = ["first_moment", "second_moment"];
 

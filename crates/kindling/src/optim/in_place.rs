@@ -8,7 +8,7 @@ use std::cell::Cell;
 use candle_core::{CpuStorage, DType, InplaceOp1, InplaceOp2, Layout, Result, Tensor, Var, bail};
 use pulp::{Arch, NullaryFnOnce};
 
-use super::descent::Element;
+use super::elementwise::Element;
 
 /// How many numbers are worth waking a second thread for: it takes a few microseconds, as long as this many of Adam.
 const PIECE: usize = 32_768;

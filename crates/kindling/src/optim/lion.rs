@@ -3,7 +3,7 @@
 use candle_core::{Tensor, Var};
 
 use super::{
-    descent::{Descent, Element, Rule},
+    elementwise::{Element, ElementwiseOptimizer, UpdateRule},
     settings::{fraction, not_negative},
 };
 use crate::Result;
@@ -45,7 +45,7 @@ impl Default for LionConfig {
 /// assert_eq!(w.to_vec1::<f64>()?, [2.5, -299.5]);
 /// # Ok::<(), kindling::Error>(())
 /// ```
-pub type Lion = Descent<LionConfig, 1>;
+pub type Lion = ElementwiseOptimizer<LionConfig, 1>;
 
 impl Lion {
     /// Lion with the paper's other settings. Fails when `learning_rate` is negative or not finite.
@@ -58,7 +58,7 @@ impl Lion {
     }
 }
 
-impl Rule<1> for LionConfig {
+impl UpdateRule<1> for LionConfig {
     const NAME: &'static str = "lion";
     const STATE: [&'static str; 1] = ["first_moment"];
 

@@ -1,36 +1,43 @@
 //! Optimisers: gradient descent and its descendants, each on one page of code.
 //!
 //! An optimiser owns handles to the parameters. Once a step it is given their gradients and moves them downhill.
-//! Each file holds one [`Rule`]: its settings, and its formula twice, for one number and for whole tensors.
-//! [`Descent`] is what they share. Around them: [`Schedule`] changes the learning rate while training goes on, and
+//! Each file holds one formula and its settings. Where each number is moved by itself it is an [`UpdateRule`], written twice, for one
+//! number and for whole tensors, and [`ElementwiseOptimizer`] is what they share; [`Muon`] and [`Adafactor`] look at whole matrices, and are
+//! a [`TensorRule`] each. Around them: [`Schedule`] changes the learning rate while training goes on, and
 //! [`clip_norm`] and [`clip_value`] keep gradients from being too large.
 
+mod adafactor;
 mod adagrad;
 mod adam;
 mod adamw;
 mod clip;
-mod descent;
+mod elementwise;
 mod in_place;
 mod lion;
 mod momentum;
+mod muon;
 mod nesterov;
 mod rmsprop;
 mod schedule;
 mod settings;
 mod sgd;
 mod state;
+mod tensorwise;
 
+pub use adafactor::{Adafactor, AdafactorConfig};
 pub use adagrad::{AdaGrad, AdaGradConfig};
 pub use adam::{Adam, AdamConfig};
 pub use adamw::{AdamW, AdamWConfig};
 pub use clip::{clip_norm, clip_value};
-pub use descent::{Descent, Element, Rule};
+pub use elementwise::{Element, ElementwiseOptimizer, UpdateRule};
 pub use lion::{Lion, LionConfig};
 pub use momentum::{Momentum, MomentumConfig};
+pub use muon::{Muon, MuonConfig, MuonScale};
 pub use nesterov::{Nesterov, NesterovConfig};
 pub use rmsprop::{RmsProp, RmsPropConfig};
 pub use schedule::Schedule;
 pub use sgd::{Sgd, SgdConfig};
+pub use tensorwise::{TensorOptimizer, TensorRule};
 
 use std::collections::HashMap;
 

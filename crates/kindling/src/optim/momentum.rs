@@ -3,7 +3,7 @@
 use candle_core::{Tensor, Var};
 
 use super::{
-    descent::{Descent, Element, Rule, decayed},
+    elementwise::{Element, ElementwiseOptimizer, UpdateRule, decayed},
     settings::{fraction, not_negative},
 };
 use crate::Result;
@@ -43,7 +43,7 @@ impl Default for MomentumConfig {
 /// assert!((w.to_vec1::<f64>()?[0] - 1.62).abs() < 1e-12);
 /// # Ok::<(), kindling::Error>(())
 /// ```
-pub type Momentum = Descent<MomentumConfig, 1>;
+pub type Momentum = ElementwiseOptimizer<MomentumConfig, 1>;
 
 impl Momentum {
     /// Fails unless `learning_rate` is zero or positive and `momentum` lies in `0..1`.
@@ -57,7 +57,7 @@ impl Momentum {
     }
 }
 
-impl Rule<1> for MomentumConfig {
+impl UpdateRule<1> for MomentumConfig {
     const NAME: &'static str = "momentum";
     const STATE: [&'static str; 1] = ["velocity"];
 

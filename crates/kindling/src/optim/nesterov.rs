@@ -3,7 +3,7 @@
 use candle_core::{Tensor, Var};
 
 use super::{
-    descent::{Descent, Element, Rule, decayed},
+    elementwise::{Element, ElementwiseOptimizer, UpdateRule, decayed},
     settings::{fraction, not_negative},
 };
 use crate::Result;
@@ -42,7 +42,7 @@ impl Default for NesterovConfig {
 /// assert!((w.to_vec1::<f64>()?[0] - 2.1).abs() < 1e-12);
 /// # Ok::<(), kindling::Error>(())
 /// ```
-pub type Nesterov = Descent<NesterovConfig, 1>;
+pub type Nesterov = ElementwiseOptimizer<NesterovConfig, 1>;
 
 impl Nesterov {
     /// Fails unless `learning_rate` is zero or positive and `momentum` lies in `0..1`.
@@ -56,7 +56,7 @@ impl Nesterov {
     }
 }
 
-impl Rule<1> for NesterovConfig {
+impl UpdateRule<1> for NesterovConfig {
     const NAME: &'static str = "nesterov";
     const STATE: [&'static str; 1] = ["velocity"];
 

@@ -3,7 +3,7 @@
 use candle_core::{Tensor, Var};
 
 use super::{
-    descent::{Descent, Element, Rule, decayed},
+    elementwise::{Element, ElementwiseOptimizer, UpdateRule, decayed},
     settings::{fraction, not_negative, positive},
 };
 use crate::Result;
@@ -43,7 +43,7 @@ impl Default for RmsPropConfig {
 /// assert!((w.to_vec1::<f64>()?[0] - 2.9).abs() < 1e-6);
 /// # Ok::<(), kindling::Error>(())
 /// ```
-pub type RmsProp = Descent<RmsPropConfig, 1>;
+pub type RmsProp = ElementwiseOptimizer<RmsPropConfig, 1>;
 
 impl RmsProp {
     /// RMSProp with PyTorch's other settings. Fails when `learning_rate` is negative or not finite.
@@ -56,7 +56,7 @@ impl RmsProp {
     }
 }
 
-impl Rule<1> for RmsPropConfig {
+impl UpdateRule<1> for RmsPropConfig {
     const NAME: &'static str = "rmsprop";
     const STATE: [&'static str; 1] = ["mean_square"];
 

@@ -3,7 +3,7 @@
 use candle_core::{Tensor, Var};
 
 use super::{
-    descent::{Descent, Element, Rule, decayed},
+    elementwise::{Element, ElementwiseOptimizer, UpdateRule, decayed},
     settings::not_negative,
 };
 use crate::Result;
@@ -39,7 +39,7 @@ impl Default for SgdConfig {
 /// assert!((w.to_vec1::<f64>()?[0] - 2.4).abs() < 1e-12);
 /// # Ok::<(), kindling::Error>(())
 /// ```
-pub type Sgd = Descent<SgdConfig, 0>;
+pub type Sgd = ElementwiseOptimizer<SgdConfig, 0>;
 
 impl Sgd {
     /// Gradient descent without weight decay. Fails when `learning_rate` is negative or not finite.
@@ -52,7 +52,7 @@ impl Sgd {
     }
 }
 
-impl Rule<0> for SgdConfig {
+impl UpdateRule<0> for SgdConfig {
     const NAME: &'static str = "sgd";
     const STATE: [&'static str; 0] = [];
 

@@ -2,22 +2,61 @@
 
 use std::collections::HashMap;
 
-use candle_core::{Device, Tensor, Var};
+use candle_core::{Device, Tensor, Var, backprop::GradStore};
 
 use crate::{Error, Result};
 
-/// What the optimiser is called, and what each of the `N` tensors that it keeps for a parameter is called.
-type Names<const N: usize> = (&'static str, [&'static str; N]);
+/// What an optimiser remembers of one parameter, by name.
+pub(super) type Named<'a> = Vec<(&'static str, &'a Tensor)>;
+
+/// Fails when a parameter is given twice, and says which.
+pub(super) fn distinct(parameters: &[Var]) -> Result<()> {
+    for (number, parameter) in parameters.iter().enumerate() {
+        let mut earlier = parameters[..number].iter();
+        if let Some(first) = earlier.position(|other| other.id() == parameter.id()) {
+            return Err(Error::Argument(format!(
+                "parameters: number {number} is the same tensor as number {first}; give each once, or it would move twice a step"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The gradient of a parameter, if it has one; fails when it is of another shape.
+pub(super) fn gradient_of<'a>(
+    parameter: &Var,
+    gradients: &'a GradStore,
+) -> Result<Option<&'a Tensor>> {
+    let gradient = gradients.get(parameter);
+    match gradient.filter(|gradient| gradient.dims() != parameter.dims()) {
+        None => Ok(gradient),
+        Some(gradient) => Err(Error::Shape {
+            what: "gradient".to_owned(),
+            expected: format!("that of its parameter, {:?}", parameter.dims()),
+            found: gradient.dims().to_vec(),
+        }),
+    }
+}
+
+/// Counts a step; the first is 1.
+pub(super) fn next(steps: &mut u32) -> i32 {
+    *steps = steps.saturating_add(1);
+    i32::try_from(*steps).unwrap_or(i32::MAX)
+}
 
 /// `N` tensors of zeros, each of the shape of the parameter.
 pub(super) fn zeros<const N: usize>(parameter: &Var) -> Result<[Tensor; N]> {
-    each(parameter, |_| Ok(parameter.zeros_like()?))
+    let mut tensors = std::array::from_fn(|_| parameter.as_detached_tensor());
+    for tensor in &mut tensors {
+        *tensor = parameter.zeros_like()?;
+    }
+    Ok(tensors)
 }
 
 /// Copies of all tensors, by names such as `adam.first_moment.0`, and `adam.steps` `(parameters,)`.
-pub(super) fn save<const N: usize>(
-    (optimizer, kinds): Names<N>,
-    state: &[[Tensor; N]],
+pub(super) fn save(
+    optimizer: &str,
+    state: &[Named<'_>],
     steps: &[u32],
 ) -> Result<Vec<(String, Tensor)>> {
     let mut saved = vec![(
@@ -25,7 +64,7 @@ pub(super) fn save<const N: usize>(
         Tensor::new(steps, &Device::Cpu)?,
     )];
     for (number, tensors) in state.iter().enumerate() {
-        for (kind, tensor) in kinds.iter().zip(tensors) {
+        for (kind, tensor) in tensors {
             // Copied: the next step changes the numbers where they lie.
             saved.push((format!("{optimizer}.{kind}.{number}"), tensor.copy()?));
         }
@@ -33,12 +72,12 @@ pub(super) fn save<const N: usize>(
     Ok(saved)
 }
 
-/// The opposite of [`save`], for these parameters.
-pub(super) fn load<const N: usize>(
-    (optimizer, kinds): Names<N>,
-    parameters: &[Var],
+/// The opposite of [`save`], for an optimiser that remembers tensors like these now.
+pub(super) fn load(
+    optimizer: &str,
+    state: &[Named<'_>],
     saved: &HashMap<String, Tensor>,
-) -> Result<(Vec<[Tensor; N]>, Vec<u32>)> {
+) -> Result<(Vec<Vec<Tensor>>, Vec<u32>)> {
     let find = |name: &str| match saved.get(name) {
         Some(tensor) => Ok(tensor),
         None => wrong(name, format!("expected, but missing; {}", found(saved))),
@@ -46,38 +85,29 @@ pub(super) fn load<const N: usize>(
     let name = format!("{optimizer}.steps");
     let steps = find(&name)?;
     let steps = match steps.to_vec1::<u32>() {
-        Ok(counts) if counts.len() == parameters.len() => counts,
+        Ok(counts) if counts.len() == state.len() => counts,
         _ => {
-            let expected = format!("u32 of shape [{}]", parameters.len());
+            let expected = format!("u32 of shape [{}]", state.len());
             return wrong(&name, unlike(&expected, steps));
         }
     };
-    let restore = |(number, parameter): (usize, &Var)| {
-        each(parameter, |kind| {
-            let name = format!("{optimizer}.{}.{number}", kinds[kind]);
-            let tensor = find(&name)?;
-            let (dims, dtype) = (parameter.dims(), parameter.dtype());
-            if tensor.dims() != dims || tensor.dtype() != dtype {
-                let expected = format!("{} of shape {dims:?}", dtype.as_str());
-                return wrong(&name, unlike(&expected, tensor));
-            }
-            Ok(tensor.to_device(parameter.device())?.copy()?)
-        })
+    let restore = |number: usize, kind: &str, now: &Tensor| {
+        let name = format!("{optimizer}.{kind}.{number}");
+        let tensor = find(&name)?;
+        let (dims, dtype) = (now.dims(), now.dtype());
+        if tensor.dims() != dims || tensor.dtype() != dtype {
+            let expected = format!("{} of shape {dims:?}", dtype.as_str());
+            return wrong(&name, unlike(&expected, tensor));
+        }
+        Ok(tensor.to_device(now.device())?.copy()?)
     };
-    let state = parameters.iter().enumerate().map(restore);
-    Ok((state.collect::<Result<_>>()?, steps))
-}
-
-/// An array of tensors, made one by one.
-fn each<const N: usize>(
-    parameter: &Var,
-    mut make: impl FnMut(usize) -> Result<Tensor>,
-) -> Result<[Tensor; N]> {
-    let mut tensors = std::array::from_fn(|_| parameter.as_detached_tensor());
-    for (kind, tensor) in tensors.iter_mut().enumerate() {
-        *tensor = make(kind)?;
-    }
-    Ok(tensors)
+    let restored = state.iter().enumerate().map(|(number, tensors)| {
+        let tensors = tensors.iter();
+        tensors
+            .map(|(kind, now)| restore(number, kind, now))
+            .collect()
+    });
+    Ok((restored.collect::<Result<_>>()?, steps))
 }
 
 fn unlike(expected: &str, tensor: &Tensor) -> String {

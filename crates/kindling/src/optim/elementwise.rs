@@ -1,16 +1,16 @@
-//! What all optimisers share: which tensors to move, and what to remember of each.
+//! What optimisers share whose formula is one for each number: which tensors to move, and what to remember of each.
 
 use std::collections::HashMap;
 
 use candle_core::{Tensor, Var, backprop::GradStore};
 
 use super::{Optimizer, in_place, settings::not_negative, state};
-use crate::{Error, Result};
+use crate::Result;
 
 /// The formula of an optimiser, which remembers `N` numbers for each weight. Its settings are `self`.
 ///
 /// It is written twice, once for speed and once to be read and to run anywhere. The tests hold them to be equal.
-pub trait Rule<const N: usize>: Copy {
+pub trait UpdateRule<const N: usize>: Copy {
     /// What the optimiser is called in a checkpoint.
     const NAME: &'static str;
     /// What the `N` numbers are called in a checkpoint.
@@ -51,9 +51,9 @@ impl<F, const N: usize> Element<N> for F where
 {
 }
 
-/// An optimiser: a [`Rule`], the parameters that it moves, and what it remembers of them.
+/// An optimiser: an [`UpdateRule`], the parameters that it moves, and what it remembers of them.
 #[derive(Debug)]
-pub struct Descent<R, const N: usize> {
+pub struct ElementwiseOptimizer<R, const N: usize> {
     rule: R,
     parameters: Vec<Var>,
     /// For each parameter, tensors of its shape; all start at zero.
@@ -62,18 +62,11 @@ pub struct Descent<R, const N: usize> {
     steps: Vec<u32>,
 }
 
-impl<R: Rule<N>, const N: usize> Descent<R, N> {
+impl<R: UpdateRule<N>, const N: usize> ElementwiseOptimizer<R, N> {
     /// Fails when a setting makes no sense, or a parameter is given twice, and says which.
     pub fn with_config(parameters: Vec<Var>, config: R) -> Result<Self> {
         config.check()?;
-        for (number, parameter) in parameters.iter().enumerate() {
-            let mut earlier = parameters[..number].iter();
-            if let Some(first) = earlier.position(|other| other.id() == parameter.id()) {
-                return Err(Error::Argument(format!(
-                    "parameters: number {number} is the same tensor as number {first}; give each once, or it would move twice a step"
-                )));
-            }
-        }
+        state::distinct(&parameters)?;
         let state = parameters.iter().map(state::zeros);
         Ok(Self {
             rule: config,
@@ -84,22 +77,14 @@ impl<R: Rule<N>, const N: usize> Descent<R, N> {
     }
 }
 
-impl<R: Rule<N>, const N: usize> Optimizer for Descent<R, N> {
+impl<R: UpdateRule<N>, const N: usize> Optimizer for ElementwiseOptimizer<R, N> {
     fn step(&mut self, gradients: &GradStore) -> Result<()> {
         let remembered = self.state.iter_mut().zip(&mut self.steps);
         for (parameter, (state, steps)) in self.parameters.iter().zip(remembered) {
-            let Some(gradient) = gradients.get(parameter) else {
+            let Some(gradient) = state::gradient_of(parameter, gradients)? else {
                 continue;
             };
-            if gradient.dims() != parameter.dims() {
-                return Err(Error::Shape {
-                    what: "gradient".to_owned(),
-                    expected: format!("that of its parameter, {:?}", parameter.dims()),
-                    found: gradient.dims().to_vec(),
-                });
-            }
-            *steps = steps.saturating_add(1);
-            let step = i32::try_from(*steps).unwrap_or(i32::MAX);
+            let step = state::next(steps);
             if in_place::possible(parameter, gradient) {
                 in_place::update(parameter, gradient, state, self.rule.element(step))?;
             } else {
@@ -120,18 +105,30 @@ impl<R: Rule<N>, const N: usize> Optimizer for Descent<R, N> {
     }
 
     fn state(&self) -> Result<Vec<(String, Tensor)>> {
-        state::save((R::NAME, R::STATE), &self.state, &self.steps)
+        state::save(R::NAME, &named::<R, N>(&self.state), &self.steps)
     }
 
     fn load_state(&mut self, saved: &HashMap<String, Tensor>) -> Result<()> {
-        (self.state, self.steps) = state::load((R::NAME, R::STATE), &self.parameters, saved)?;
+        let (restored, steps) = state::load(R::NAME, &named::<R, N>(&self.state), saved)?;
+        for (state, restored) in self.state.iter_mut().zip(restored) {
+            for (tensor, restored) in state.iter_mut().zip(restored) {
+                *tensor = restored;
+            }
+        }
+        self.steps = steps;
         Ok(())
     }
 }
 
+/// What is remembered of each parameter, with its names.
+fn named<R: UpdateRule<N>, const N: usize>(state: &[[Tensor; N]]) -> Vec<state::Named<'_>> {
+    let names = |tensors| R::STATE.into_iter().zip(tensors).collect();
+    state.iter().map(names).collect()
+}
+
 /// Moves one parameter by the rule for whole tensors.
 pub(super) fn by_tensors<const N: usize>(
-    rule: &impl Rule<N>,
+    rule: &impl UpdateRule<N>,
     step: i32,
     parameter: &Var,
     gradient: &Tensor,
