@@ -131,7 +131,7 @@ mod tests {
         };
         let message = problem("nowhere.tsv");
         assert!(
-            message.contains("--data nowhere.tsv: expected a file"),
+            message.contains("--data: expected a file of pairs: nowhere.tsv: No such file"),
             "{message}"
         );
         let folder = tempfile::tempdir().unwrap();
