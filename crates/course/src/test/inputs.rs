@@ -77,7 +77,7 @@ const USES_BOOK: [&str; 10] = [
 const USES_KERNEL: [&str; 2] = ["is_prepared", "Session::start"];
 
 /// Variables that say how the tests are run, not what they find.
-const NOT_INPUTS: [&str; 9] = [
+const NOT_INPUTS: [&str; 10] = [
     kindling_skip::FILE,
     // What leaves a proof skipped nothing: it passes where everything must be there, too.
     kindling_skip::STRICT,
@@ -85,6 +85,7 @@ const NOT_INPUTS: [&str; 9] = [
     "KINDLING_CI_CACHE",
     "KINDLING_COMPILED",
     "KINDLING_LESSONS",
+    super::stages::COMPILED_ONLY,
     "KINDLING_COURSE",
     super::wrapper::PROVEN,
     super::wrapper::RUSTDOC,

@@ -63,7 +63,7 @@ pub struct Args {
     )]
     strict: Option<String>,
 
-    /// Also what takes too long for each change: both commands in a fresh clone, the kernel beside stock evcxr
+    /// Also what takes too long for each change: the pages as programs, both commands in a fresh clone, the kernel beside stock evcxr
     #[arg(long)]
     full: bool,
 
@@ -289,7 +289,7 @@ impl Runner {
                 Unit::Repository | Unit::Page(_) => "kindling-lessons",
             };
             let programs = match unit {
-                Unit::Page(path) if stage.work == Work::Pages => {
+                Unit::Page(path) if matches!(stage.work, Work::Pages | Work::Programs) => {
                     let page = self.pages.iter().find(|page| page.path == *path);
                     page.map_or(1, |page| kindling_pages::doctests(page).len())
                 }

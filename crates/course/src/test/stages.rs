@@ -29,7 +29,10 @@ pub enum Work {
     Lints,
     Tools,
     Crates,
+    /// The pages are compiled as programs: the stage of notebooks runs their cells.
     Pages,
+    /// The pages run as programs.
+    Programs,
     Notebooks,
     EndToEnd,
     Ignored,
@@ -66,7 +69,7 @@ pub const STAGES: &[Stage] = &[
     ),
     stage(
         "pages",
-        "every page compiles and runs as one program",
+        "every page compiles as one program, and the examples of the crates run",
         Work::Pages,
     ),
     stage(
@@ -79,6 +82,11 @@ pub const STAGES: &[Stage] = &[
         "the book in a browser, notebooks in Jupyter, the command line",
         Work::EndToEnd,
     ),
+    // Each page trains for as long again as on the kernel, where its cells run for each change.
+    Stage {
+        full: true,
+        ..stage("programs", "every page runs as one program", Work::Programs)
+    },
     Stage {
         full: true,
         ..stage(
@@ -109,6 +117,9 @@ const fn stage(name: &'static str, what: &'static str, work: Work) -> Stage {
 /// The package whose doctests are the pages.
 const LESSONS: &str = "kindling-lessons";
 
+/// The variable that makes the pages' doctests be compiled and not run.
+pub const COMPILED_ONLY: &str = "KINDLING_LESSONS_COMPILED_ONLY";
+
 impl Stage {
     /// What it is made of, where that can be proven: what a stage prepares, or measures, it does each time.
     pub fn units(&self, workspace: &Workspace, pages: &[Page]) -> Vec<Unit> {
@@ -135,6 +146,7 @@ impl Stage {
                 units.extend::<Vec<Unit>>(lessons(&|page| page.cells().next().is_some()));
                 units
             }
+            Work::Programs => lessons(&|page| page.cells().next().is_some()),
             Work::Notebooks => lessons(&crate::notebooks::has_notebook),
             Work::EndToEnd => {
                 let programs = workspace.end_to_end().flat_map(|package| {
@@ -201,7 +213,17 @@ impl Stage {
                 command.args(["--lib", "--bins", "--tests"]);
                 command
             }
-            Work::Pages => doctests(root, &own, workspace, units, proven)?,
+            Work::Pages => {
+                let mut command = doctests(root, &own, workspace, units, proven)?;
+                command.env(COMPILED_ONLY, "1");
+                command
+            }
+            Work::Programs => {
+                let others = workspace.computing().map(|package| package.name.clone());
+                let others = others.filter(|name| name != LESSONS);
+                let proven: BTreeSet<String> = proven.iter().cloned().chain(others).collect();
+                doctests(root, &own, workspace, units, &proven)?
+            }
             Work::Notebooks => {
                 let mut command = course(&["notebooks", "--check", "--execute"]);
                 if !proven.is_empty() {
@@ -269,10 +291,10 @@ fn doctests(
     for package in workspace.computing() {
         command.args(["--package", &package.name]);
     }
-    let mut packages: Vec<String> = units
-        .iter()
-        .filter(|unit| matches!(unit, Unit::Package(_)) && proven.contains(&unit.name()))
-        .map(Unit::name)
+    let known = workspace.computing().map(|package| &package.name);
+    let mut packages: Vec<String> = known
+        .filter(|name| proven.contains(*name))
+        .cloned()
         .collect();
     let pages = pages_of(units, proven);
     let all = units
@@ -407,6 +429,15 @@ mod tests {
         let none = command(&["a/one", "a/two"]);
         assert_eq!(variable(&none, "KINDLING_LESSONS"), None);
         assert_eq!(variable(&none, PROVEN).unwrap(), LESSONS);
+        assert_eq!(variable(&none, COMPILED_ONLY).as_deref(), Some("1"));
+
+        let programs = named("programs");
+        let units = programs.units(&workspace, &pages());
+        let command = programs.command(Path::new("/top"), &workspace, &units, &BTreeSet::new());
+        let command = command.unwrap();
+        assert_eq!(variable(&command, PROVEN).unwrap(), "net");
+        assert_eq!(variable(&command, COMPILED_ONLY), None);
+
         let notebooks = named("notebooks");
         let units = notebooks.units(&workspace, &pages());
         let proven = BTreeSet::from(["a/one".to_owned()]);
