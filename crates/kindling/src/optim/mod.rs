@@ -10,7 +10,6 @@ mod adam;
 mod adamw;
 mod clip;
 mod descent;
-mod in_place;
 mod lion;
 mod momentum;
 mod nesterov;
