@@ -52,7 +52,7 @@ pub fn batch_norm(
         });
     }
     if !on_cpu(&[features, weight, bias]) {
-        return stock(features, weight, bias, epsilon, relu);
+        return composed(features, weight, bias, epsilon, relu);
     }
     let statistics = Shared::new(Mutex::new(Statistics::default()));
     let operation = BatchNorm {
@@ -71,8 +71,8 @@ pub fn batch_norm(
     Ok((output, statistics))
 }
 
-/// The same in stock Candle's operations, for other devices and number types.
-fn stock(
+/// The same, composed of Candle's operations, for other devices and number types.
+fn composed(
     features: &Tensor,
     weight: &Tensor,
     bias: &Tensor,

@@ -27,7 +27,7 @@ use crate::Result;
 pub fn conv2d(images: &Tensor, weight: &Tensor, config: &Conv2dConfig) -> Result<Tensor> {
     let geometry = Geometry::new(images, weight, *config)?;
     if !on_cpu(&[images, weight]) {
-        return stock(images, weight, config);
+        return composed(images, weight, config);
     }
     if geometry.config.groups > 1 && geometry.group_inputs() == 1 && geometry.group_outputs() == 1 {
         return super::depthwise::depthwise(images, weight, geometry);
@@ -40,8 +40,8 @@ pub fn conv2d(images: &Tensor, weight: &Tensor, config: &Conv2dConfig) -> Result
         .apply_op2(&weight.contiguous()?, operation)?)
 }
 
-/// The same by stock Candle, which keeps channels first; for other devices and number types.
-pub(super) fn stock(images: &Tensor, weight: &Tensor, config: &Conv2dConfig) -> Result<Tensor> {
+/// The same, composed of Candle's operations, which keep channels first; for other devices and number types.
+pub(super) fn composed(images: &Tensor, weight: &Tensor, config: &Conv2dConfig) -> Result<Tensor> {
     let images = images.permute((0, 3, 1, 2))?.contiguous()?; // (batch, channels, height, width)
     let weight = weight.permute((3, 2, 0, 1))?.contiguous()?; // (outputs, inputs, height, width)
     let output = images.conv2d(

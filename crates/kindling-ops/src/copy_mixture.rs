@@ -90,7 +90,7 @@ fn shape(what: &str, expected: &str, found: &Tensor) -> Error {
     }
 }
 
-/// The same in the operations that Candle has on every device.
+/// The same, composed of Candle's operations, for other devices and number types.
 ///
 /// Candle 0.11 has no right gradient of `scatter_add` into a larger tensor; that of `index_add` on one dimension is right.
 fn composed(logits: &Tensor, gate: &Tensor, attention: &Tensor, source: &Tensor) -> Result<Tensor> {

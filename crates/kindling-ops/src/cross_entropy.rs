@@ -42,7 +42,7 @@ pub fn cross_entropy(logits: &Tensor, targets: &Tensor, label_smoothing: f64) ->
             let labels = targets.to_dtype(DType::U32)?.to_vec1::<u32>()?;
             if !on_cpu(&[logits]) {
                 let targets = smooth(one_hot(targets, classes)?, label_smoothing, classes)?;
-                return stock(logits, &targets);
+                return composed(logits, &targets);
             }
             known(&labels, classes)?;
             Targets::Classes {
@@ -55,7 +55,7 @@ pub fn cross_entropy(logits: &Tensor, targets: &Tensor, label_smoothing: f64) ->
             let targets = targets.to_dtype(logits.dtype())?.detach();
             let targets = smooth(targets, label_smoothing, classes)?;
             if !on_cpu(&[logits, &targets]) {
-                return stock(logits, &targets);
+                return composed(logits, &targets);
             }
             Targets::Probabilities(targets.contiguous()?)
         }
@@ -125,8 +125,8 @@ fn smoothing(label_smoothing: f64) -> Result<()> {
     )))
 }
 
-/// The same in the operations that Candle has on every device.
-fn stock(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
+/// The same, composed of Candle's operations, for other devices and number types.
+fn composed(logits: &Tensor, targets: &Tensor) -> Result<Tensor> {
     let targets = targets
         .to_device(logits.device())?
         .to_dtype(logits.dtype())?;

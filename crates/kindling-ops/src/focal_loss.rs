@@ -52,7 +52,7 @@ pub fn focal_loss(
     }
     let targets = targets.to_dtype(logits.dtype())?.detach();
     if !on_cpu(&[logits, &targets]) {
-        return stock(logits, &targets, alpha, gamma);
+        return composed(logits, &targets, alpha, gamma);
     }
     let targets = targets.contiguous()?;
     if let Some(wrong) = Values::of(&targets)?
@@ -71,8 +71,8 @@ pub fn focal_loss(
     Ok(logits.contiguous()?.apply_op1(operation)?)
 }
 
-/// The same in the operations that Candle has on every device.
-fn stock(logits: &Tensor, targets: &Tensor, alpha: Option<f64>, gamma: f64) -> Result<Tensor> {
+/// The same, composed of Candle's operations, for other devices and number types.
+fn composed(logits: &Tensor, targets: &Tensor, alpha: Option<f64>, gamma: f64) -> Result<Tensor> {
     let (sure, unsure) = (
         candle_nn::ops::sigmoid(logits)?,
         candle_nn::ops::sigmoid(&logits.neg()?)?,

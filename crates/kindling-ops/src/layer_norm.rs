@@ -45,7 +45,7 @@ pub fn layer_norm(
 }
 
 // ANCHOR: composed
-/// The same in stock Candle's operations, for other devices and number types.
+/// The same, composed of Candle's operations, for other devices and number types.
 fn composed(features: &Tensor, weight: &Tensor, bias: &Tensor, epsilon: f64) -> Result<Tensor> {
     let mean = features.mean_keepdim(D::Minus1)?; // (…, 1)
     let centred = features.broadcast_sub(&mean)?; // (…, size)

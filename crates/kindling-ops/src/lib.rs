@@ -2,7 +2,7 @@
 //!
 //! All are channels-last: images are `(batch, height, width, channels)`, because then a processor reads and writes whole vectors
 //! of channels that lie side by side. On CPUs and for `f32` they run the loops in [`tile`](self); on other devices and number
-//! types they fall back to stock Candle, with the same results.
+//! types the same is composed of Candle's operations.
 
 mod add_relu;
 mod attention;

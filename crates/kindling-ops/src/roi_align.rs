@@ -94,7 +94,7 @@ pub fn roi_align(
         config: *config,
     };
     if !on_cpu(&[features]) {
-        return operation.stock(features);
+        return operation.composed(features);
     }
     Ok(features.contiguous()?.apply_op1(operation)?)
 }
@@ -227,8 +227,8 @@ impl RoiAlign {
         (self.samples.len(), rows, columns, self.channels)
     }
 
-    /// The same in stock Candle's operations, for other devices and number types.
-    fn stock(&self, features: &Tensor) -> Result<Tensor> {
+    /// The same, composed of Candle's operations, for other devices and number types.
+    fn composed(&self, features: &Tensor) -> Result<Tensor> {
         let cells = self.height * self.width;
         let table = features.reshape(((), self.channels))?; // (batch · height · width, channels)
         let results: Vec<(usize, &Vec<Share>)> = self

@@ -4,7 +4,7 @@ use std::ops::{Deref, Range};
 
 use candle_core::{CpuStorage, DType, Layout, Storage, Tensor};
 
-/// Whether our own loops can work on these tensors; anything else goes the way of stock Candle.
+/// Whether our own loops can work on these tensors; anything else is composed of Candle's operations.
 pub(super) fn on_cpu(tensors: &[&Tensor]) -> bool {
     tensors
         .iter()

@@ -1,4 +1,4 @@
-//! Each operation against PyTorch's printed values, against stock Candle, and against finite differences.
+//! Each operation against PyTorch's printed values, against Candle's own operations, and against finite differences.
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)] // tests may fail loudly
 
@@ -136,8 +136,8 @@ fn forward_and_backward_give_what_pytorch_gives() {
     }
 }
 
-/// The same in stock Candle's operations.
-fn stock_conv2d(images: &Tensor, weight: &Tensor, config: &Conv2dConfig) -> Tensor {
+/// The same, composed of Candle's operations.
+fn composed_conv2d(images: &Tensor, weight: &Tensor, config: &Conv2dConfig) -> Tensor {
     let images = images.permute((0, 3, 1, 2)).unwrap().contiguous().unwrap();
     let weight = weight.permute((3, 2, 0, 1)).unwrap().contiguous().unwrap();
     let Conv2dConfig {
@@ -153,7 +153,7 @@ fn stock_conv2d(images: &Tensor, weight: &Tensor, config: &Conv2dConfig) -> Tens
 }
 
 #[test]
-fn random_convolutions_agree_with_stock_candle() {
+fn random_convolutions_agree_with_candle() {
     let mut random = Random::new(7);
     for round in 0..120 {
         let groups = [1, 1, 1, 2, 3][random.below(5)];
@@ -177,7 +177,7 @@ fn random_convolutions_agree_with_stock_candle() {
             .normal((kernel.0, kernel.1, inputs / groups, outputs), 0.0, 0.2)
             .unwrap();
         let ours = conv2d(&images, &weight, &config).unwrap();
-        let theirs = stock_conv2d(&images, &weight, &config);
+        let theirs = composed_conv2d(&images, &weight, &config);
         let scale = (inputs * kernel.0 * kernel.1) as f64;
         let scaled = |tensor: &Tensor| (tensor / scale.sqrt()).unwrap();
         let what = format!(
@@ -198,7 +198,7 @@ fn a_photograph_is_convolved_in_bands_as_in_one_piece() {
         padding: 1,
         ..Conv2dConfig::default()
     };
-    let theirs = stock_conv2d(&images, &weight, &config);
+    let theirs = composed_conv2d(&images, &weight, &config);
     for threads in [1, 2, 5] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         let ours = pool
@@ -209,7 +209,7 @@ fn a_photograph_is_convolved_in_bands_as_in_one_piece() {
 }
 
 #[test]
-fn gradients_agree_with_stock_candle() {
+fn gradients_agree_with_candle() {
     // Candle's own backward pass knows one group and a stride that fits.
     let mut random = Random::new(8);
     for round in 0..30 {
@@ -228,7 +228,7 @@ fn gradients_agree_with_stock_candle() {
             Var::from_tensor(&weight).unwrap(),
         );
         let ours = conv2d(&images, &weight, &config).unwrap();
-        let theirs = stock_conv2d(&images, &weight, &config);
+        let theirs = composed_conv2d(&images, &weight, &config);
         let probe = random.normal(ours.shape().clone(), 0.0, 0.1).unwrap();
         let gradients = |output: Tensor| {
             (output * &probe)
@@ -444,7 +444,7 @@ fn layer_both_ways(inputs: &[Tensor; 3], relu: bool, probe: &Tensor) -> [Tensor;
 }
 
 #[test]
-fn a_layer_for_many_rows_agrees_with_stock_candle_and_leaves_padding_out() {
+fn a_layer_for_many_rows_agrees_with_candle_and_leaves_padding_out() {
     let mut random = Random::new(12);
     for (shape, outputs, relu) in [
         (&[130, 33][..], 50, false),
@@ -469,10 +469,10 @@ fn a_layer_for_many_rows_agrees_with_stock_candle_and_leaves_padding_out() {
         let probe = probe.broadcast_mul(&rows).unwrap(); // a third is padding
         let ours = layer_both_ways(&inputs, relu, &probe);
         let double = |tensor: &Tensor| tensor.to_dtype(candle_core::DType::F64).unwrap();
-        let stock = layer_both_ways(&inputs.each_ref().map(double), relu, &double(&probe));
-        for (number, (ours, stock)) in ours.iter().zip(&stock).enumerate() {
-            let stock = stock.to_dtype(candle_core::DType::F32).unwrap();
-            assert_close(ours, &stock, &format!("{shape:?}, result {number}"));
+        let composed = layer_both_ways(&inputs.each_ref().map(double), relu, &double(&probe));
+        for (number, (ours, composed)) in ours.iter().zip(&composed).enumerate() {
+            let composed = composed.to_dtype(candle_core::DType::F32).unwrap();
+            assert_close(ours, &composed, &format!("{shape:?}, result {number}"));
         }
     }
 }
@@ -534,7 +534,7 @@ fn results_do_not_depend_on_the_number_of_threads() {
 }
 
 #[test]
-fn double_precision_goes_the_way_of_stock_candle() {
+fn double_precision_is_composed_of_candles_operations() {
     let mut random = Random::new(4);
     let double = |tensor: &Tensor| tensor.to_dtype(candle_core::DType::F64).unwrap();
     let single = |tensor: &Tensor| tensor.to_dtype(candle_core::DType::F32).unwrap();
@@ -543,7 +543,7 @@ fn double_precision_goes_the_way_of_stock_candle() {
     let bias = random.normal(6, 0.0, 0.3).unwrap();
     let config = Conv2dConfig::default();
     let ours = conv_relu_pool(&images, &weight, &bias, &config, 2).unwrap();
-    let stock = conv_relu_pool(
+    let composed = conv_relu_pool(
         &double(&images),
         &double(&weight),
         &double(&bias),
@@ -551,10 +551,10 @@ fn double_precision_goes_the_way_of_stock_candle() {
         2,
     )
     .unwrap();
-    assert_close(&ours, &single(&stock), "conv_relu_pool");
+    assert_close(&ours, &single(&composed), "conv_relu_pool");
     let ours = conv_pool(&images, &weight, &config, 2).unwrap();
-    let stock = conv_pool(&double(&images), &double(&weight), &config, 2).unwrap();
-    assert_close(&ours, &single(&stock), "conv_pool");
+    let composed = conv_pool(&double(&images), &double(&weight), &config, 2).unwrap();
+    assert_close(&ours, &single(&composed), "conv_pool");
     let (ours, statistics) = batch_norm(
         &images,
         &bias.narrow(0, 0, 3).unwrap(),
@@ -563,7 +563,7 @@ fn double_precision_goes_the_way_of_stock_candle() {
         true,
     )
     .unwrap();
-    let (stock, same) = batch_norm(
+    let (composed, same) = batch_norm(
         &double(&images),
         &double(&bias.narrow(0, 0, 3).unwrap()),
         &double(&bias.narrow(0, 3, 3).unwrap()),
@@ -571,7 +571,7 @@ fn double_precision_goes_the_way_of_stock_candle() {
         true,
     )
     .unwrap();
-    assert_close(&ours, &single(&stock), "batch_norm");
+    assert_close(&ours, &single(&composed), "batch_norm");
     assert!((statistics.mean[0] - same.mean[0]).abs() < 1e-6 && statistics.count == same.count);
     let labels = Tensor::new(&[1_u32, 0], &Device::Cpu).unwrap();
     let logits = random.normal((2, 4), 0.0, 2.0).unwrap();
