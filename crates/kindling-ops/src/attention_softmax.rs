@@ -6,7 +6,7 @@ use candle_core::{CpuStorage, CustomOp1, D, Layout, Shape, Tensor};
 
 pub(super) use self::mask::{Mask, check_mask};
 use super::{
-    exponential::exp,
+    exponential::exp_fused,
     parts::{made_from, made_from_two},
     values::{Values, on_cpu, slice},
     vectorized::vectorized,
@@ -146,7 +146,7 @@ vectorized! {
         for row in weights.chunks_exact_mut(keys) {
             let highest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             for number in row.iter_mut() {
-                *number = exp(*number - highest);
+                *number = exp_fused(*number - highest);
             }
             let total: f32 = row.iter().sum();
             for number in row {

@@ -6,7 +6,7 @@ use candle_core::{CpuStorage, CustomOp3, D, DType, Layout, Shape, Tensor};
 use rayon::prelude::*;
 
 use super::{
-    exponential::exp,
+    exponential::exp_fused,
     values::{Values, on_cpu, slice},
     vectorized::vectorized,
 };
@@ -253,11 +253,11 @@ vectorized! {
         let mut totals = [0_f32; 16];
         for line in lines {
             for (total, logit) in totals.iter_mut().zip(line) {
-                *total += exp(*logit - highest);
+                *total += exp_fused(*logit - highest);
             }
         }
         for (total, logit) in totals.iter_mut().zip(rest) {
-            *total += exp(*logit - highest);
+            *total += exp_fused(*logit - highest);
         }
         *log_total = highest + totals.iter().sum::<f32>().ln();
     }
@@ -275,7 +275,7 @@ vectorized! {
     /// Takes off `generated` times the generator's probabilities.
     fn take_off(to_logits: &mut [f32], logits: &[f32], log_total: f32, generated: f32) {
         for (to_logit, logit) in to_logits.iter_mut().zip(logits) {
-            *to_logit -= generated * exp(*logit - log_total);
+            *to_logit -= generated * exp_fused(*logit - log_total);
         }
     }
 }

@@ -47,6 +47,7 @@ pub use conv2d::conv2d;
 pub use copy_mixture::copy_mixture;
 pub use cross_entropy::{cross_entropy, one_hot, token_cross_entropy};
 pub use dropout::{Kept, dropout};
+pub use exponential::{exp, exp_by_series};
 pub use focal_loss::focal_loss;
 pub use geometry::Conv2dConfig;
 pub use layer_norm::layer_norm;

@@ -1,6 +1,6 @@
 //! From the logits of a row to probabilities.
 
-use crate::{exponential::exp, vectorized::vectorized};
+use crate::{exponential::exp_fused, vectorized::vectorized};
 
 /// What turns the logits of a row into probabilities: `exp(logit - highest) / total`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -36,12 +36,12 @@ vectorized! {
             let (mut totals, mut sums) = ([0_f32; 16], [0_f32; 16]);
             for line in lines {
                 for ((total, sum), logit) in totals.iter_mut().zip(&mut sums).zip(line) {
-                    *total += exp(*logit - highest);
+                    *total += exp_fused(*logit - highest);
                     *sum += *logit;
                 }
             }
             for ((total, sum), logit) in totals.iter_mut().zip(&mut sums).zip(rest) {
-                *total += exp(*logit - highest);
+                *total += exp_fused(*logit - highest);
                 *sum += *logit;
             }
             *normaliser = Normaliser {
@@ -64,7 +64,7 @@ vectorized! {
             };
             let factor = scale / normaliser.total;
             for (to_logit, logit) in to_logits.iter_mut().zip(logits) {
-                *to_logit = exp(*logit - normaliser.highest) * factor - scale * spread;
+                *to_logit = exp_fused(*logit - normaliser.highest) * factor - scale * spread;
             }
         }
     }
