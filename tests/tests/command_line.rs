@@ -158,10 +158,9 @@ fn a_notebook_that_is_none_is_named() -> Result<()> {
         root().join("book/book.toml"),
         copy.path().join("book/book.toml"),
     )?;
-    copy_folder(
-        &root().join("crates/kindling/src"),
-        &copy.path().join("crates/kindling/src"),
-    )?;
+    for included in ["crates/kindling/src", "crates/kindling-ops/src"] {
+        copy_folder(&root().join(included), &copy.path().join(included))?;
+    }
     let notebook = copy
         .path()
         .join("notebooks/algorithms/backpropagation.ipynb");

@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
-/// The packages of the workspace that are compiled with the support crate.
+/// The packages of the workspace that are compiled with the support crate, or are one of the crates that it is made of.
 fn users_of_kindling() -> Result<Vec<String>> {
     let output = Command::new("cargo")
         .args(["metadata", "--locked", "--no-deps", "--format-version", "1"])
@@ -17,7 +17,11 @@ fn users_of_kindling() -> Result<Vec<String>> {
     let packages = metadata["packages"].as_array().into_iter().flatten();
     let uses = |package: &&Value| {
         let mut needs = package["dependencies"].as_array().into_iter().flatten();
-        needs.any(|need| need["name"] == "kindling")
+        needs.any(|need| {
+            ["kindling", "kindling-base", "kindling-unified"]
+                .iter()
+                .any(|name| need["name"] == *name)
+        })
     };
     let names = packages
         .filter(uses)
@@ -69,9 +73,14 @@ fn whatever_is_compiled_asks_for_the_same_features() -> Result<()> {
     let mut different = Vec::new();
     for packages in choices {
         let found = features(&packages, "normal,build,dev")?;
-        // A kernel is asked beside what is compiled with all that it is made of.
+        // A kernel is asked beside what is compiled with all that it is made of; the plain one beside each part of the support crate, too.
         let has = |base: &str| {
-            let name = format!("{base} v");
+            let part = if base == "kindling" {
+                "kindling-base"
+            } else {
+                base
+            };
+            let name = format!("{part} v");
             found.keys().any(|package| package.starts_with(&name))
         };
         for (base, tree) in expected.iter().filter(|(base, _)| has(base)) {

@@ -57,7 +57,10 @@ impl Crates {
     pub(crate) fn sources(self) -> impl Iterator<Item = &'static str> {
         [
             "kindling",
+            "kindling-base",
             "kindling-fetch",
+            "kindling-ops",
+            "kindling-plot",
             "kindling-progress",
             "kindling-unified",
         ]

@@ -9,7 +9,6 @@
 pub mod boxes;
 pub mod data;
 pub mod decode;
-mod error;
 pub mod metrics;
 pub mod models;
 pub mod nn;
@@ -21,4 +20,4 @@ mod tensor_file;
 pub mod text;
 pub mod train;
 
-pub use error::{Error, Result};
+pub use kindling_base::{Error, Result};

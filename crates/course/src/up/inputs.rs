@@ -13,6 +13,7 @@ pub fn fingerprint(root: &Path) -> u64 {
         "book/theme",
         "notebooks",
         "crates/kindling/src",
+        "crates/kindling-ops/src",
     ] {
         add(&root.join(folder), &mut hasher);
     }

@@ -1,10 +1,11 @@
 //! Attention within each sentence of a pack: no padding, so no masks either.
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Shape, Tensor};
+use kindling::ops::exp_by_series;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::{exponential::exp, product::product};
+use super::product::product;
 
 /// Queries that a thread takes at a time; it lays out the keys and values of their sentence for itself.
 const QUERIES: usize = 48;
@@ -141,7 +142,7 @@ impl WithSimd for Part<'_> {
 fn softmax(row: &mut [f32], scale: f32) {
     let highest = fold(row, f32::NEG_INFINITY, f32::max);
     for number in row.iter_mut() {
-        *number = exp(scale * (*number - highest));
+        *number = exp_by_series(scale * (*number - highest));
     }
     let total = fold(row, 0.0, |a, b| a + b);
     let share = 1.0 / total;

@@ -5,7 +5,6 @@
 //! pairs of sentences, devices other than the processor.
 
 mod attention;
-mod exponential;
 mod gelu;
 mod product;
 

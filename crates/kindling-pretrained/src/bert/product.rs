@@ -1,4 +1,7 @@
 //! A small matrix product, tile by tile in registers; the lesson *Why it is fast* explains how.
+//!
+//! It is not that of `kindling::ops`, which packs its right matrix into panels for many rows and all threads: attention has just laid out keys and
+//! values for a few rows of its own thread, and to pack them would be a second copy. Both add in the same order.
 
 use pulp::Simd;
 

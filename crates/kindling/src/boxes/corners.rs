@@ -4,31 +4,7 @@ use candle_core::{DType, Tensor};
 
 use crate::{Error, Result};
 
-/// The rows of a tensor `(boxes, 4)`, all of them finite numbers; `what` names the argument.
-pub(crate) fn rows(boxes: &Tensor, what: &str) -> Result<Vec<[f32; 4]>> {
-    if !matches!(boxes.dims(), [_, 4]) {
-        return Err(Error::Shape {
-            what: what.to_owned(),
-            expected: "(boxes, 4)".to_owned(),
-            found: boxes.dims().to_vec(),
-        });
-    }
-    let numbers = boxes
-        .to_dtype(DType::F32)?
-        .flatten_all()?
-        .to_vec1::<f32>()?;
-    let (rows, _) = numbers.as_chunks::<4>();
-    match rows
-        .iter()
-        .position(|row| row.iter().any(|edge| !edge.is_finite()))
-    {
-        None => Ok(rows.to_vec()),
-        Some(row) => Err(Error::Argument(format!(
-            "{what}: expected finite numbers, found {:?} in row {row}",
-            rows[row]
-        ))),
-    }
-}
+pub(crate) use kindling_base::boxes::rows;
 
 /// The numbers of a tensor `(boxes)` that has one for each box, none of them NaN.
 pub(super) fn one_each(numbers: &Tensor, boxes: usize, what: &str) -> Result<Vec<f32>> {

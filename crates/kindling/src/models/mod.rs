@@ -1,4 +1,9 @@
-//! Whole models, each one file that reads like its lesson.
+//! Whole models.
+//!
+//! One that is a single idea is one file that reads like its lesson: [`Mlp`], [`Cnn`], [`NormCnn`], [`ResNet`], [`Seq2Seq`]. The others are
+//! several ideas, and have a folder with a file for each: [`Transformer`] and [`CopyTransformer`] (the network, decoding token by token, what is
+//! remembered), [`Detector`] and [`TwoStageDetector`] (the network, which place answers for which object, the loss, what is found), [`Word2Vec`]
+//! (two algorithms, sampling, the vocabulary, the file).
 
 mod cnn;
 mod copy_transformer;

@@ -4,8 +4,10 @@ use std::collections::HashMap;
 
 use candle_core::{Tensor, Var, backprop::GradStore};
 
-use super::{Optimizer, in_place, settings::not_negative, state};
-use crate::Result;
+use super::{Optimizer, settings::not_negative, state};
+use crate::{Result, ops::in_place};
+
+pub use crate::ops::in_place::Element;
 
 /// The formula of an optimiser, which remembers `N` numbers for each weight. Its settings are `self`.
 ///
@@ -38,17 +40,6 @@ pub trait UpdateRule<const N: usize>: Copy {
         gradient: &Tensor,
         state: [&Tensor; N],
     ) -> Result<(Tensor, [Tensor; N])>;
-}
-
-/// What moves one weight: a function of the weight, its gradient and its state, to the new weight and state.
-pub trait Element<const N: usize>:
-    Fn(f32, f32, [f32; N]) -> (f32, [f32; N]) + Copy + Send + Sync
-{
-}
-
-impl<F, const N: usize> Element<N> for F where
-    F: Fn(f32, f32, [f32; N]) -> (f32, [f32; N]) + Copy + Send + Sync
-{
 }
 
 /// An optimiser: an [`UpdateRule`], the parameters that it moves, and what it remembers of them.

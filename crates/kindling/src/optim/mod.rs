@@ -12,7 +12,6 @@ mod adam;
 mod adamw;
 mod clip;
 mod elementwise;
-mod in_place;
 mod lion;
 mod momentum;
 mod muon;

@@ -6,7 +6,7 @@ use super::{
     elementwise::{UpdateRule, by_tensors},
     *,
 };
-use crate::data::Random;
+use crate::{data::Random, ops::in_place};
 
 fn var(values: &[f64]) -> Var {
     Var::new(values, &Device::Cpu).unwrap()

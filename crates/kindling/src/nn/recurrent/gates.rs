@@ -1,36 +1,11 @@
 //! Sigmoid and tanh without a branch or a call, so that the compiler computes a whole vector of them at a time.
 
-/// `eˣ` to the last bit or two, for x that is not so large that the result overflows.
-///
-/// x is split into `n ln 2 + r` with |r| ≤ ln 2 / 2: the exponential of r is a short polynomial (coefficients of Moshier's
-/// Cephes library), and `2ⁿ` is a number whose exponent bits are written directly.
-#[inline(always)]
-fn exponential(x: f32) -> f32 {
-    /// Added to a small number, it leaves no room for a fraction: what is left in the low bits is the nearest whole number.
-    const ROUND: f32 = 12_582_912.0;
-    let x = x.clamp(-87.0, 87.0);
-    let shifted = x * std::f32::consts::LOG2_E + ROUND;
-    let n = shifted - ROUND;
-    let r = (x - n * 0.693_359_4) - n * -2.121_944_4e-4; // ln 2 in two parts, the first with few bits
-    let mut polynomial = 1.987_569_1e-4;
-    for coefficient in [
-        1.398_199_9e-3,
-        8.333_452e-3,
-        4.166_579_6e-2,
-        0.166_666_66,
-        0.5,
-    ] {
-        polynomial = polynomial * r + coefficient;
-    }
-    let exponent = shifted.to_bits().wrapping_sub(ROUND.to_bits());
-    let power = f32::from_bits(exponent.wrapping_add(127) << 23);
-    (polynomial * r * r + r + 1.0) * power
-}
+use crate::ops::exp;
 
 /// `1 / (1 + e⁻ˣ)`.
 #[inline(always)]
 pub(super) fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + exponential(-x))
+    1.0 / (1.0 + exp(-x))
 }
 
 /// The hyperbolic tangent; near zero by a polynomial, where the quotient would cancel.
@@ -42,7 +17,7 @@ pub(super) fn tanh(x: f32) -> f32 {
         polynomial = polynomial * square + coefficient;
     }
     let small = polynomial * square * x + x;
-    let size = 1.0 - 2.0 / (1.0 + exponential(2.0 * x.abs()));
+    let size = 1.0 - 2.0 / (1.0 + exp(2.0 * x.abs()));
     if x.abs() < 0.625 {
         small
     } else {
