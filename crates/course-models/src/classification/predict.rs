@@ -1,4 +1,4 @@
-//! `cargo course predict`: a trained model on your own pictures.
+//! `cargo course predict digits`: a trained classifier on your own pictures.
 
 use std::{
     fs,
@@ -13,30 +13,19 @@ use course_program::output;
 use image::GrayImage;
 use kindling::{models::Model, train::places};
 
-use crate::{
-    detection,
-    eval::trained,
+use super::{
+    Classifier,
+    data::Subject,
     photo::{self, SIDE},
-    recipes::RECIPES,
+};
+use crate::{
+    registry::{find_kind, of_kind},
+    weights::name_in,
 };
 
-/// Use a trained model.
+/// Read handwritten digits.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    #[command(subcommand)]
-    what: What,
-}
-
-#[derive(Debug, clap::Subcommand)]
-enum What {
-    /// Read a handwritten digit in each picture, of any size, dark on bright or bright on dark
-    Digits(DigitsArgs),
-    /// Find objects in each picture, such as the cells in blood; writes the picture with boxes, and a JSON file
-    Detect(detection::PredictArgs),
-}
-
-#[derive(Debug, clap::Args)]
-struct DigitsArgs {
     /// Pictures: JPEG, PNG, GIF, BMP, TIFF, WebP or PNM
     #[arg(required = true, value_name = "PICTURE")]
     pictures: Vec<PathBuf>,
@@ -58,26 +47,20 @@ struct DigitsArgs {
     json: bool,
 }
 
-/// Runs `cargo course predict`.
+/// Runs `cargo course predict digits`.
 pub fn run(args: Args) -> Result<ExitCode> {
-    match args.what {
-        What::Digits(args) => digits(args),
-        What::Detect(args) => detection::predict(&args),
-    }
-}
-
-fn digits(args: DigitsArgs) -> Result<ExitCode> {
     // All pictures first: with a bad one among them, nothing is printed or written.
     let seen: Vec<GrayImage> = args
         .pictures
         .iter()
         .map(|file| photo::read(file))
         .collect::<Result<_>>()?;
-    let name = match (&args.model, &args.weights) {
-        (None, None) => Some(best_for_digits()),
-        (name, _) => name.as_deref(),
+    let classifier = match (&args.model, &args.weights) {
+        (Some(name), _) => classifier(name)?,
+        (None, Some(file)) => classifier(&name_in(file)?)?,
+        (None, None) => best_for_digits()?,
     };
-    let (recipe, model, _) = trained(name, args.weights)?;
+    let (model, _) = classifier.open(args.weights)?;
     for (file, seen) in args.pictures.iter().zip(&seen) {
         let probabilities = probabilities(model.as_ref(), seen)?;
         if let Some(folder) = &args.save {
@@ -87,7 +70,7 @@ fn digits(args: DigitsArgs) -> Result<ExitCode> {
             let digit = most_likely(&probabilities).0;
             let line = serde_json::json!({
                 "picture": file.display().to_string(),
-                "model": recipe.name,
+                "model": classifier.name,
                 "digit": digit,
                 "probabilities": probabilities,
             });
@@ -99,19 +82,17 @@ fn digits(args: DigitsArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The last recipe for digits that has weights; without any, the first, whose absence is then explained.
-fn best_for_digits() -> &'static str {
-    let digits = || {
-        RECIPES
-            .iter()
-            .filter(|recipe| recipe.name.starts_with("mnist-"))
-    };
-    let ready = digits().rev();
-    let mut ready = ready.filter(|recipe| places::find_weights(recipe.name, None).is_ok());
-    ready
-        .next()
-        .or(digits().next())
-        .map_or("mnist-mlp", |recipe| recipe.name)
+/// The classifier of this name.
+fn classifier(name: &str) -> Result<&'static Classifier> {
+    find_kind(name, |name| format!("model `{name}` that names pictures"))
+}
+
+/// The last classifier of digits that has weights; without any, the first, whose absence is then explained.
+fn best_for_digits() -> Result<&'static Classifier> {
+    let digits = || of_kind::<Classifier>().filter(|model| model.subject == Subject::Digits);
+    let ready = digits().rfind(|model| places::find_weights(model.name, None).is_ok());
+    let found = ready.or(digits().next());
+    found.context("there is no model of digits")
 }
 
 /// The probability of each digit.

@@ -1,29 +1,24 @@
 //! `cargo course train` for models of sequences.
 
-use std::{
-    path::Path,
-    process::ExitCode,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Instant,
-};
+use std::{path::Path, process::ExitCode};
 
 use anyhow::Result;
-use course_program::output;
 use kindling::{
     data::{Loader, SpecialTokens},
     models::Model,
-    optim::Adam,
-    train::{Every, History, Training, places, right_tokens, save_weights, sequence_cross_entropy},
+    train::{
+        Settings, Training, Validation, places, right_tokens, save_weights, sequence_cross_entropy,
+    },
 };
 
-use super::{Pairs, Recipe};
-use crate::train::{Args, command, each_seed, writable};
+use super::Pairs;
+use crate::{
+    recipe::Recipe,
+    run::{Origin, Run, Score, Task},
+};
 
 /// What is trained on pairs, and how it is judged.
-pub trait Task {
+pub trait SequenceTask {
     /// The network.
     type Network;
 
@@ -37,129 +32,93 @@ pub trait Task {
     fn network(&self, seed: u64) -> Result<Self::Network>;
 
     /// What training and weights ask of it.
-    fn model<'a>(&self, network: &'a Self::Network) -> &'a dyn Model;
+    fn model<'n>(&self, network: &'n Self::Network) -> &'n dyn Model;
 
     /// What the weights must say so that they can be used, by name.
-    fn details(&self, network: &Self::Network) -> Result<Vec<(&'static str, String)>>;
+    fn details(&self, _network: &Self::Network) -> Result<Vec<(&'static str, String)>> {
+        Ok(Vec::new()) // the recipe's name says everything
+    }
 
     /// How good it is on the test set.
     fn judge(&self, network: &Self::Network) -> Result<Score>;
 }
 
-/// How good a network is.
-#[derive(Debug)]
-pub struct Score {
-    /// What several seeds are compared by.
-    pub value: f64,
-    /// All measures in words.
-    pub words: String,
-    /// How they were measured.
-    pub how: String,
+/// Trains with each seed, and measures on the test set.
+pub fn train(run: &Run<'_>, recipe: Recipe, task: impl SequenceTask) -> Result<ExitCode> {
+    run.train(&OnPairs { recipe, task })
 }
 
-/// Trains with each seed, and measures on the test set; `prepare` finds the data.
-pub fn train<T: Task>(
+/// A task with the recipe for it.
+struct OnPairs<T> {
     recipe: Recipe,
-    args: &Args,
-    stop: &Arc<AtomicBool>,
-    prepare: impl FnOnce(&Recipe) -> Result<T>,
-) -> Result<ExitCode> {
-    let recipe = recipe.with(args);
-    let out = args.out.clone();
-    let out = out.unwrap_or_else(|| places::runs(recipe.name));
-    writable(&out)?;
-    let run = Run {
-        task: prepare(&recipe)?,
-        recipe,
-        args,
-        out: &out,
-        stop,
-    };
-    each_seed(args, (T::MEASURE, ""), |seed| run.one(seed))
-}
-
-/// What all seeds share.
-struct Run<'a, T> {
     task: T,
-    recipe: Recipe,
-    args: &'a Args,
-    out: &'a Path,
-    stop: &'a Arc<AtomicBool>,
 }
 
-impl<T: Task> Run<'_, T> {
-    /// Trains with one seed and keeps the weights; returns what seeds are compared by, or nothing when stopped.
-    fn one(&self, seed: u64) -> Result<Option<f64>> {
-        let network = self.task.network(seed)?;
-        let started = Instant::now();
-        let history = self.fit(seed, self.task.model(&network))?;
-        output::report(&format!("{history:?}"))?;
-        if history.stopped {
-            return Ok(None);
-        }
-        let seconds = started.elapsed().as_secs_f64();
-        let file = places::weights(self.out, seed);
-        let pairs = self.task.pairs();
-        pairs.tokenizer.save(places::tokenizer_beside(&file))?;
-        let score = self.task.judge(&network)?;
-        output::report(&format!("{}, {seconds:.1} s of training", score.words))?;
-        let own = self.task.details(&network)?;
-        let (config, command) = (format!("{:?}", self.recipe), command());
-        let words = format!("{} {}", score.words, score.how);
-        let mut details = vec![
-            ("recipe", self.recipe.name),
-            ("config", &config),
-            ("score", &words),
-            ("data", &pairs.name),
-            ("licence", pairs.licence),
-            ("command", &command),
-        ];
-        details.extend(own.iter().map(|(name, words)| (*name, words.as_str())));
-        save_weights(self.task.model(&network), &file, &details)?;
-        output::report(&format!("weights: {}", file.display()))?;
-        Ok(Some(score.value))
+impl<T: SequenceTask> Task for OnPairs<T> {
+    type Network = T::Network;
+
+    const MEASURE: (&'static str, &'static str) = (T::MEASURE, "");
+
+    fn recipe(&self) -> &Recipe {
+        &self.recipe
     }
 
-    /// The recipe, carried out.
-    fn fit(&self, seed: u64, model: &dyn Model) -> Result<History> {
-        let (recipe, pairs) = (&self.recipe, self.task.pairs());
-        let (training, validation) = pairs.loaders(recipe.batch_size, seed)?;
-        let parameters: usize = model.parameters().iter().map(|var| var.elem_count()).sum();
-        output::report(&format!(
-            "{}, seed {seed}: {parameters} parameters, {} tokens; {} training, {} validation and {} test pairs of {}",
-            recipe.name,
+    fn settings(&self) -> Result<Settings> {
+        Ok(Settings::default())
+    }
+
+    fn origin(&self) -> Origin<'_> {
+        let Pairs { name, licence, .. } = self.task.pairs();
+        Origin { name, licence }
+    }
+
+    fn network(&self, seed: u64) -> Result<T::Network> {
+        self.task.network(seed)
+    }
+
+    fn model<'n>(&self, network: &'n T::Network) -> &'n dyn Model {
+        self.task.model(network)
+    }
+
+    fn examples(&self) -> String {
+        let pairs = self.task.pairs();
+        format!(
+            ", {} tokens; {} training, {} validation and {} test pairs of {}",
             pairs.tokenizer.len(),
-            training.examples(),
-            validation.examples(),
+            pairs.training.len(),
+            pairs.validation.len(),
             pairs.test,
             pairs.name,
-        ))?;
+        )
+    }
+
+    fn batches(&self, seed: u64) -> Result<(Box<dyn Loader>, Box<dyn Validation>)> {
+        let loaders = self.task.pairs().loaders(self.recipe.batch_size, seed);
+        let (training, validation) = loaders?;
+        Ok((Box::new(training), Box::new(validation)))
+    }
+
+    fn with_loss(&self, training: Training, _network: &T::Network) -> Result<Training> {
         let padding = SpecialTokens::FIRST.padding;
-        let (smoothing, stop) = (recipe.label_smoothing, self.stop.clone());
-        let optimizer = Adam::new(model.parameters(), recipe.learning_rate)?;
-        let mut run = Training::new(Box::new(optimizer))
-            .epochs(recipe.epochs)
-            .seed(seed)
-            .schedule(recipe.schedule.clone())
-            .clip_norm(recipe.clip_norm)
+        let smoothing = self.recipe.label_smoothing;
+        Ok(training
             .loss(move |logits, targets| {
                 sequence_cross_entropy(logits, targets, padding, smoothing)
             })
-            .right(move |logits, targets| right_tokens(logits, targets, padding))
-            .checkpoint(
-                self.out.join(format!("seed-{seed}")),
-                Every::Seconds(self.args.checkpoint_seconds),
-            )
-            .resume(self.args.resume)
-            .log(self.out.join(format!("seed-{seed}.jsonl")))
-            .setting("model", recipe.name)
-            .setting("batch_size", recipe.batch_size)
-            .setting("data", &pairs.name)
-            .setting("label_smoothing", smoothing)
-            .stop_when(move || stop.load(Ordering::Relaxed));
-        if let Some(epochs) = recipe.patience {
-            run = run.patience(epochs);
-        }
-        Ok(run.fit(model, &training, &validation)?)
+            .right(move |logits, targets| right_tokens(logits, targets, padding)))
+    }
+
+    fn judge(&self, network: T::Network) -> Result<(T::Network, Score)> {
+        let score = self.task.judge(&network)?;
+        Ok((network, score))
+    }
+
+    fn save(&self, network: &T::Network, file: &Path, details: &[(&str, &str)]) -> Result<()> {
+        let tokenizer = &self.task.pairs().tokenizer;
+        tokenizer.save(places::tokenizer_beside(file))?;
+        let own = self.task.details(network)?;
+        let own = own.iter().map(|(name, words)| (*name, words.as_str()));
+        let details: Vec<(&str, &str)> = details.iter().copied().chain(own).collect();
+        Ok(save_weights(self.task.model(network), file, &details)?)
     }
 }
