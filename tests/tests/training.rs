@@ -254,12 +254,15 @@ fn a_reader_that_goes_away_ends_quietly_what_prints_and_stops_no_training() -> R
 
 #[test]
 fn what_can_be_measured_is_listed() -> Result<()> {
-    let listed = models(["eval", "--help"])?.output()?;
-    let listed = text(&listed.stdout);
-    let names = listed
-        .lines()
-        .find_map(|line| line.strip_prefix("MODEL is one of: "));
-    for name in names.context("no names")?.split(", ") {
+    let listed = |command: &str| -> Result<String> {
+        let printed = text(&models([command, "--help"])?.output()?.stdout);
+        let mut lines = printed.lines();
+        let names = lines.find_map(|line| line.strip_prefix("MODEL is one of: "));
+        Ok(names.context("no names")?.to_owned())
+    };
+    assert_eq!(listed("train")?, format!("{}, word2vec", listed("eval")?));
+    let listed = listed("eval")?;
+    for name in listed.split(", ") {
         let output = models(["eval", name, "--weights", "/nowhere"])?.output()?;
         let message = text(&output.stderr);
         assert!(!message.contains("there is no model"), "{name}: {message}");
@@ -340,6 +343,14 @@ fn wrong_input_is_told_in_one_line() -> Result<()> {
         (
             &["train", "mnist-mlp", "--batch-size", "9223372036854775807"],
             "--batch-size: expected at most 1000000",
+        ),
+        (
+            &["train", "mnist-mlp", "--to", "en"],
+            "--to: mnist-mlp does not have this option; it is for: transformer-translate, gru-translate",
+        ),
+        (
+            &["eval", "mnist-mlp", "--data", &empty, "--clip-boxes"],
+            "--clip-boxes: mnist-mlp does not have this option; it is for: detect-one-stage, detect-two-stage",
         ),
         (
             &["eval", "word2vec"],

@@ -133,3 +133,16 @@ fn print_row(
     let engine = engine.engine();
     output::print(&format!("{engine:<40}{one:>9.2}{two:>9.2}{longest:>9.2}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum;
+
+    use super::*;
+
+    #[test]
+    fn what_is_measured_has_the_name_of_the_model_that_is_trained() {
+        let value = What::Summarizer.to_possible_value().unwrap();
+        assert_eq!(value.get_name(), Abstractive::NAME);
+    }
+}

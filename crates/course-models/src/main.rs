@@ -3,25 +3,25 @@
 // Lines go through `course_program::output`, which outlives their reader.
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
-mod bench;
-mod data;
+mod classification;
 mod detection;
 mod embeddings;
 mod eval;
-mod limit;
+mod licence;
 mod numbers;
-mod photo;
+mod options;
 mod predict;
-mod recipes;
+mod recipe;
+mod registry;
+mod run;
 mod sequences;
-mod sides;
 mod summary;
 mod train;
 mod translation;
+mod weights;
 
 use std::process::ExitCode;
 
-use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 /// Train, evaluate and use the models of the course.
@@ -40,16 +40,16 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Train a model, with checkpoints, a log and weights at the end
-    Train(Box<Train>),
+    Train(Box<options::Options>),
     /// Measure a trained model on the test set
-    Eval(eval::Args),
+    Eval(Box<eval::Options>),
     /// Use a trained model
     Predict(predict::Args),
     /// Translate a text, one sentence a line
     Translate(translation::Args),
     /// Time a training step beside stock Candle, PyTorch and Keras
     #[command(name = "bench-train")]
-    BenchTrain(bench::Args),
+    BenchTrain(classification::BenchArgs),
     /// Time the training of a translator beside PyTorch
     #[command(name = "bench-seq2seq")]
     BenchSeq2seq(translation::BenchArgs),
@@ -61,43 +61,13 @@ enum Command {
     BenchEmbeddings(embeddings::BenchArgs),
 }
 
-/// What can be trained: a recipe by its name, or word vectors, which have options of their own.
-#[derive(Debug, clap::Args)]
-#[command(
-    args_conflicts_with_subcommands = true,
-    subcommand_negates_reqs = true,
-    disable_help_subcommand = true
-)]
-struct Train {
-    #[command(subcommand)]
-    vectors: Option<Vectors>,
-
-    #[command(flatten)]
-    recipe: train::Args,
-}
-
-#[derive(Debug, Subcommand)]
-enum Vectors {
-    /// Learn a vector for each word of a text, by skip-gram or CBOW
-    Word2vec(embeddings::TrainArgs),
-}
-
-impl Train {
-    fn run(self) -> Result<ExitCode> {
-        match self.vectors {
-            Some(Vectors::Word2vec(args)) => embeddings::train(&args),
-            None => train::run(self.recipe),
-        }
-    }
-}
-
 fn main() -> ExitCode {
     course_program::run(|cli: Cli| match cli.command {
-        Command::Train(args) => args.run(),
-        Command::Eval(args) => eval::run(args),
+        Command::Train(options) => train::run(&options),
+        Command::Eval(options) => eval::run(&options),
         Command::Predict(args) => predict::run(args),
         Command::Translate(args) => translation::run(args),
-        Command::BenchTrain(args) => bench::run(args),
+        Command::BenchTrain(args) => classification::bench(args),
         Command::BenchSeq2seq(args) => translation::bench(&args),
         Command::BenchDetect(args) => detection::bench(&args),
         Command::BenchEmbeddings(args) => embeddings::bench(&args),

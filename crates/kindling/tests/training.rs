@@ -15,7 +15,9 @@ use kindling::{
     models::{Mlp, MlpConfig, Model},
     ops::cross_entropy,
     optim::{Adam, Schedule, Sgd},
-    train::{Every, History, Training, evaluate, load_weights, read_details, save_weights},
+    train::{
+        Every, History, Settings, Training, evaluate, load_weights, read_details, save_weights,
+    },
 };
 
 /// Shuffled mini-batches of built-in digits.
@@ -156,6 +158,58 @@ fn interrupted_anywhere_it_ends_with_the_same_bits() {
             .collect();
         assert_eq!(epochs, [1, 2, 3, 4]);
     }
+}
+
+/// Makes the checkpoint one of the first form, with settings as Rust's `Debug` wrote them.
+fn turn_into_first_form(file: &Path, schedule: &str) {
+    let tensors = candle_core::safetensors::load(file, &candle_core::Device::Cpu).unwrap();
+    let mut words: std::collections::HashMap<_, _> =
+        read_details(file).unwrap().into_iter().collect();
+    words.remove("settings").unwrap();
+    for (name, value) in [
+        ("format", "kindling checkpoint 1"),
+        ("setting.clip_norm", "1"),
+        ("setting.epochs", "4"),
+        ("setting.examples", "190"),
+        ("setting.label_smoothing", "0.1"),
+        ("setting.learning_rate", "0.002"),
+        ("setting.schedule", schedule),
+        ("setting.seed", "7"),
+        ("setting.steps", "10"),
+    ] {
+        words.insert(name.to_owned(), value.to_owned());
+    }
+    fs::write(file, safetensors::serialize(tensors, Some(words)).unwrap()).unwrap();
+}
+
+#[test]
+fn a_checkpoint_of_the_first_form_goes_on_bit_for_bit() {
+    let whole = tempfile::tempdir().unwrap();
+    let (expected, _) = train_until(whole.path(), usize::MAX, Every::Steps(5));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("checkpoint.safetensors");
+    train_until(folder.path(), 17, Every::Steps(5));
+    turn_into_first_form(
+        &file,
+        "OneCycle { rise: 0.3, first_divisor: 25.0, last_divisor: 10000.0 }",
+    );
+    let (model, _) = train_until(folder.path(), usize::MAX, Every::Steps(5));
+    assert_eq!(model.bits(), expected.bits());
+    // The next one is of today's form.
+    let settings = read_details(&file).unwrap().remove("settings").unwrap();
+    let settings = Settings::from_json(&settings).unwrap();
+    assert_eq!(settings.get("epochs"), Some(&4.into()));
+
+    turn_into_first_form(&file, "Cosine { lowest: 0.0 }");
+    let (loader, validation) = digits();
+    let model = Noisy::new();
+    let other = training(&model).checkpoint(folder.path(), Every::Steps(5));
+    let other = other.resume(true).fit(&model, &loader, &validation);
+    let told = other.unwrap_err().to_string();
+    assert!(
+        told.contains("its schedule is {\"Cosine\":{\"lowest\":0.0}}, here it is "),
+        "{told}"
+    );
 }
 
 #[test]

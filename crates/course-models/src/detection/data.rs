@@ -10,7 +10,10 @@ use anyhow::{Result, bail};
 use kindling::data::{Source, detection::DetectionSet};
 use kindling_detection::{Annotations, Bccd, CocoFile, VocFolder};
 
-use crate::data::{Args, BUILTIN, OWN};
+use crate::{
+    licence::{BUILTIN, OWN_PICTURES},
+    options::DataOptions,
+};
 
 /// The official lists of a VOC folder, and how a set without them is dealt out.
 const PARTS: [&str; 3] = ["train", "val", "test"];
@@ -27,6 +30,7 @@ const SCENES: [usize; 3] = [400, 80, 80];
 
 /// How annotations of one's own are read.
 #[derive(Debug, Clone, Default, clap::Args)]
+#[group(skip)]
 pub struct AnnotationOptions {
     /// For a detector: the folder of the pictures, where they are not found beside the annotations that --data names
     #[arg(long, value_name = "FOLDER", requires = "data")]
@@ -39,23 +43,6 @@ pub struct AnnotationOptions {
     /// For a detector: go on without the boxes and pictures of --data that are wrong, and say which; otherwise they are refused
     #[arg(long, requires = "data")]
     leave_out_problems: bool,
-}
-
-impl AnnotationOptions {
-    /// Fails when one of them was given to a model that knows no annotations.
-    pub fn refuse(&self, model: &str) -> Result<()> {
-        let given = [
-            ("--images", self.images.is_some()),
-            ("--clip-boxes", self.clip_boxes),
-            ("--leave-out-problems", self.leave_out_problems),
-        ];
-        match given.iter().find(|(_, given)| *given) {
-            Some((option, _)) => {
-                bail!("{option}: this is for the annotations of a detector, and {model} is none")
-            }
-            None => Ok(()),
-        }
-    }
 }
 
 /// Three sets for three decisions.
@@ -76,14 +63,18 @@ pub struct Parts {
 
 impl Parts {
     /// Finds the pictures and brings them to sheets of this size; fails when annotations of one's own are wrong, and names all that are.
-    pub fn load(size: (usize, usize), args: &Args, options: &AnnotationOptions) -> Result<Self> {
+    pub fn load(
+        size: (usize, usize),
+        args: &DataOptions,
+        options: &AnnotationOptions,
+    ) -> Result<Self> {
         args.check()?;
         let parts = match &args.data {
             Some(path) => own(path, size, options)?,
             None => known(size, args.builtin)?,
         };
         let limited = |set: DetectionSet| -> Result<DetectionSet> {
-            let count = args.limit.unwrap_or(usize::MAX).min(set.len());
+            let count = args.most().min(set.len());
             Ok(set.subset(0..count)?)
         };
         let parts = Self {
@@ -172,7 +163,7 @@ fn own(path: &Path, (height, width): (usize, usize), options: &AnnotationOptions
         test: decode(test)?,
         name: path.display().to_string(),
         source: path.display().to_string(),
-        licence: OWN,
+        licence: OWN_PICTURES,
         notes,
     })
 }
@@ -310,8 +301,8 @@ mod tests {
 
     use super::*;
 
-    fn args(data: Option<&Path>) -> Args {
-        Args {
+    fn args(data: Option<&Path>) -> DataOptions {
+        DataOptions {
             builtin: data.is_none(),
             data: data.map(Path::to_owned),
             limit: None,
@@ -355,7 +346,7 @@ mod tests {
         let parts = load(folder.path(), &AnnotationOptions::default()).unwrap();
         assert_eq!(sizes(&parts), [4, 1, 2]);
         assert_eq!(parts.test.name(1), Some("JPEGImages/7.png"));
-        let limited = Args {
+        let limited = DataOptions {
             limit: Some(2),
             ..args(Some(folder.path()))
         };
@@ -422,7 +413,7 @@ mod tests {
 
     #[test]
     fn built_in_scenes_need_nothing() {
-        let limited = Args {
+        let limited = DataOptions {
             limit: Some(3),
             ..args(None)
         };
@@ -526,16 +517,5 @@ mod tests {
         }
         let parts = load(folder.path(), &AnnotationOptions::default()).unwrap();
         assert_eq!(sizes(&parts), [4, 1, 2]);
-    }
-
-    #[test]
-    fn options_for_annotations_are_refused_elsewhere() {
-        assert!(AnnotationOptions::default().refuse("mnist-mlp").is_ok());
-        let options = AnnotationOptions {
-            clip_boxes: true,
-            ..AnnotationOptions::default()
-        };
-        let problem = options.refuse("mnist-mlp").unwrap_err().to_string();
-        assert!(problem.starts_with("--clip-boxes: ") && problem.contains("mnist-mlp"));
     }
 }

@@ -4,33 +4,24 @@ use std::{path::Path, process::ExitCode};
 
 use anyhow::{Result, bail};
 use course_program::output;
-use kindling::{pipeline::DetectionPipeline, train::read_details};
+use kindling::pipeline::DetectionPipeline;
 use serde_json::json;
 
 use super::{
+    NamedDetector,
     data::{AnnotationOptions, Parts},
     judge::{COVERAGE, Judged, counts_in_words, score_in_words},
-    recipe::Recipe,
 };
-use crate::data;
+use crate::{eval::Options, options::DataOptions, weights::Trained};
 
-/// The detector of this recipe with the weights in this file, and the data that it can be judged by.
+/// The detector with the weights in this file, and the data that it can be judged by.
 pub fn open(
-    recipe: &Recipe,
     file: &Path,
-    (args, options): (&data::Args, &AnnotationOptions),
+    (data, annotations): (&DataOptions, &AnnotationOptions),
 ) -> Result<(DetectionPipeline, Parts)> {
-    let details = read_details(file)?;
-    if let Some(other) = details.get("recipe").filter(|other| *other != recipe.name) {
-        bail!(
-            "{}: these are weights of {other}, expected {}",
-            file.display(),
-            recipe.name
-        );
-    }
     let detector = DetectionPipeline::open(file)?;
     let size = detector.network().image();
-    let parts = Parts::load(size, args, options)?;
+    let parts = Parts::load(size, data, annotations)?;
     let classes = detector.classes();
     if parts.classes() != classes {
         bail!(
@@ -44,15 +35,12 @@ pub fn open(
     Ok((detector, parts))
 }
 
-/// Measures the weights in this file on the test set.
-pub fn evaluate(
-    recipe: &Recipe,
-    file: &Path,
-    (args, options): (&data::Args, &AnnotationOptions),
-    as_json: bool,
-) -> Result<ExitCode> {
-    let (detector, parts) = open(recipe, file, (args, options))?;
-    if args.data.is_some() {
+/// Measures mean average precision on the test set.
+pub fn evaluate(named: &NamedDetector, options: &Options) -> Result<ExitCode> {
+    let trained = Trained::find(named.name, options.weights.clone())?;
+    let file = &trained.file;
+    let (detector, parts) = open(file, (&options.data, &options.annotations))?;
+    if options.data.data.is_some() {
         for note in &parts.notes {
             output::note(note);
         }
@@ -62,7 +50,7 @@ pub fn evaluate(
     let score = judged.score(classes.len())?;
     let known = Judged::new(detector.network(), &parts.validation)?;
     let counted = judged.counted(&known.counting(classes.len())?);
-    if as_json {
+    if options.json {
         let each = classes.iter().zip(&score.classes).zip(&counted);
         let each = each.map(|((name, class), counted)| {
             json!({
@@ -74,7 +62,7 @@ pub fn evaluate(
             })
         });
         let line = json!({
-            "model": recipe.name,
+            "model": named.name,
             "weights": file.display().to_string(),
             "data": parts.source,
             "examples": parts.test.len(),
@@ -87,15 +75,7 @@ pub fn evaluate(
         output::print(&line.to_string())?;
         return Ok(ExitCode::SUCCESS);
     }
-    output::print(&format!(
-        "{} with the weights in {}",
-        recipe.name,
-        file.display()
-    ))?;
-    let details = read_details(file)?;
-    if let (Some(score), Some(command)) = (details.get("score"), details.get("command")) {
-        output::print(&format!("recorded when trained: {score} ({command})"))?;
-    }
+    trained.introduce(named.name)?;
     output::print(&format!(
         "{}, on {} pictures from {}",
         score_in_words(&score, classes),
@@ -118,40 +98,32 @@ pub fn evaluate(
 
 #[cfg(test)]
 mod tests {
-    use kindling::train::places;
+    use kindling::train::{places, read_details};
 
     use super::*;
-    use crate::detection::RECIPES;
+    use crate::registry;
 
     /// The mean average precision at an overlap of 0.5 that a detector of the course must have on BCCD.
     const GOAL: f64 = 0.8;
 
     #[test]
     fn the_weights_that_ship_are_as_good_as_they_say() {
-        let shipped = RECIPES.iter().map(|recipe| {
-            let file = format!("data/weights/{}.safetensors", recipe.name);
-            (recipe, places::repository().join(file))
+        let shipped = registry::of_kind::<NamedDetector>().map(|named| {
+            let file = format!("data/weights/{}.safetensors", named.name);
+            (named, places::repository().join(file))
         });
         let shipped: Vec<_> = shipped.filter(|(_, file)| file.is_file()).collect();
         assert!(!shipped.is_empty());
         let mirror = kindling_skip::mirror("bccd/");
-        for (recipe, file) in shipped {
+        for (named, file) in shipped {
             let detector = DetectionPipeline::open(&file).unwrap();
             let details = read_details(&file).unwrap();
-            assert_eq!(details["recipe"], recipe.name);
-            assert!(details["command"].starts_with("cargo course train"));
-            for word in ["config", "data", "licence"] {
-                assert!(details.contains_key(word), "{word} of {}", file.display());
-            }
+            assert_eq!(details["recipe"], named.name);
             if mirror.is_none() {
                 continue;
             }
-            let args = data::Args {
-                data: None,
-                builtin: false,
-                limit: None,
-            };
-            let parts = Parts::load(recipe.size, &args, &AnnotationOptions::default()).unwrap();
+            let published = (&DataOptions::default(), &AnnotationOptions::default());
+            let parts = Parts::load(named.size, published.0, published.1).unwrap();
             assert_eq!(parts.name, details["data"]);
             let judged = Judged::new(detector.network(), &parts.test).unwrap();
             let score = judged.score(detector.classes().len()).unwrap();

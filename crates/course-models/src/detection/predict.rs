@@ -14,7 +14,8 @@ use kindling::{
     train::places,
 };
 
-use super::recipe::RECIPES;
+use super::NamedDetector;
+use crate::registry::{find_kind, of_kind};
 
 /// Find objects in pictures.
 #[derive(Debug, clap::Args)]
@@ -88,19 +89,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 
 /// The named weights, or those of the first detector that has any; without any, the first detector's, whose absence is then explained.
 fn weights(args: &Args) -> Result<PathBuf> {
-    if let Some(model) = &args.model {
-        let Some(recipe) = super::recipe(model) else {
-            let names: Vec<&str> = RECIPES.iter().map(|recipe| recipe.name).collect();
-            bail!(
-                "there is no detector `{model}`; there are: {}",
-                names.join(", ")
-            );
-        };
-        return Ok(places::find_weights(recipe.name, args.weights.clone())?);
+    if let Some(name) = &args.model {
+        let named: &NamedDetector = find_kind(name, |name| format!("detector `{name}`"))?;
+        return Ok(places::find_weights(named.name, args.weights.clone())?);
     }
-    let found = RECIPES
-        .iter()
-        .map(|recipe| places::find_weights(recipe.name, args.weights.clone()));
+    let found = of_kind::<NamedDetector>()
+        .map(|named| places::find_weights(named.name, args.weights.clone()));
     let mut found: Vec<_> = found.collect();
     let ready = found.iter().position(Result::is_ok).unwrap_or(0);
     Ok(found.swap_remove(ready)?)

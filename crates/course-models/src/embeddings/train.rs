@@ -1,28 +1,24 @@
 //! `cargo course train word2vec`: a vector for each word of a text.
 
-use std::{
-    path::{Path, PathBuf},
-    process::ExitCode,
-    sync::atomic::Ordering,
-    time::Instant,
-};
+use std::{path::Path, process::ExitCode, sync::atomic::Ordering, time::Instant};
 
 use anyhow::{Result, bail};
 use course_program::output;
 use kindling::{
     metrics::analogy_accuracy,
     models::{Algorithm, Word2Vec, Word2VecConfig},
-    train::places,
+    train::Settings,
 };
 
-use super::{
-    NAME,
-    words::{self, Words},
-};
+use super::words::{self, Words};
 use crate::{
     numbers,
-    train::{INTERRUPTED, command, stop_on_ctrl_c, writable},
+    options::Options,
+    run::{Details, INTERRUPTED, Origin, Run, stop_on_ctrl_c},
 };
+
+/// How often it goes through the text, unless the command line says otherwise.
+const EPOCHS: usize = 5;
 
 /// For how many words the nearest ones are shown, and how many of these.
 const SHOWN: usize = 5;
@@ -55,19 +51,13 @@ impl Mode {
     }
 }
 
-/// Learn a vector for each word of a text, by skip-gram or CBOW with negative sampling.
-#[derive(Debug, clap::Args)]
-pub struct Args {
+/// What decides word vectors and nothing else.
+#[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
+pub struct VectorOptions {
     /// Which of the two models
     #[arg(long, value_enum, default_value_t = Mode::SkipGram)]
     mode: Mode,
-
-    #[command(flatten)]
-    text: words::Args,
-
-    /// How often to go through the text
-    #[arg(long, value_name = "NUMBER", default_value_t = 5)]
-    epochs: usize,
 
     /// How many numbers stand for a word
     #[arg(
@@ -99,34 +89,27 @@ pub struct Args {
     )]
     subsample: f64,
 
-    /// The learning rate at the start, instead of 0.025 for skip-gram and 0.075 for CBOW
-    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
-    learning_rate: Option<f64>,
-
     /// How many threads work, instead of all that there are; the vectors are the same
     #[arg(long, value_name = "NUMBER")]
     threads: Option<usize>,
-
-    /// Decides everything that is left to chance
-    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
-    seed: u64,
-
-    /// The folder for the vectors; by default .kindling/runs/word2vec
-    #[arg(long, value_name = "FOLDER")]
-    out: Option<PathBuf>,
 }
 
-/// Runs `cargo course train word2vec`.
-pub fn run(args: &Args) -> Result<ExitCode> {
-    let config = args.config()?;
-    let out = args.out.clone().unwrap_or_else(|| places::runs(NAME));
-    writable(&out)?;
-    let words = Words::load(&args.text)?;
-    let Args { mode, seed, .. } = args;
+/// Trains with the one seed, shows what was learned, and measures it by analogies.
+pub fn train(name: &'static str, options: &Options) -> Result<ExitCode> {
+    let config = config(options)?;
+    options.data.check()?;
+    let run = Run::open(name, options)?;
+    let text = words::Args {
+        data: options.data.data.clone(),
+        builtin: options.data.builtin,
+    };
+    let mut words = Words::load(&text)?;
+    words.sentences.truncate(options.data.most());
     let (count, sentences) = (words.count(), words.sentences.len());
+    let Word2VecConfig { seed, epochs, .. } = config;
     output::report(&format!(
-        "{NAME}, {}, seed {seed}: {count} words in {sentences} sentences of {}",
-        mode.name(),
+        "{name}, {}, seed {seed}: {count} words in {sentences} sentences of {}",
+        options.vectors.mode.name(),
         words.name
     ))?;
     let stop = stop_on_ctrl_c()?;
@@ -141,17 +124,17 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         "a vector for each of {} words, loss of each epoch {:.3?}, {seconds:.1} s, {:.0} words a second",
         model.words().len(),
         model.losses(),
-        (count * args.epochs) as f64 / seconds
+        (count * epochs) as f64 / seconds
     ))?;
     print_nearest(&model, &words)?;
     let score = score(&model, &words)?;
-    keep(
-        &model,
-        &words,
-        &config,
-        &score,
-        &places::weights(&out, *seed),
-    )?;
+    let origin = Origin {
+        name: &words.name,
+        licence: words.licence,
+    };
+    let settings = Settings::default().with("training", config)?;
+    let details = run.details(score, origin, &settings);
+    keep(&model, &details, &run.weights(seed))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -195,22 +178,8 @@ fn score(model: &Word2Vec, words: &Words) -> Result<String> {
 }
 
 /// Writes the vectors, with all that somebody who finds them may ask, and once more as text.
-fn keep(
-    model: &Word2Vec,
-    words: &Words,
-    config: &Word2VecConfig,
-    score: &str,
-    file: &Path,
-) -> Result<()> {
-    let details = [
-        ("recipe", NAME),
-        ("config", &format!("{config:?}")),
-        ("score", score),
-        ("data", &words.name),
-        ("licence", words.licence),
-        ("command", &command()),
-    ];
-    model.save_with(file, &details)?;
+fn keep(model: &Word2Vec, details: &Details, file: &Path) -> Result<()> {
+    model.save_with(file, &details.words())?;
     let text = file.with_extension("txt");
     model.export_text(&text)?;
     output::report(&format!(
@@ -220,37 +189,35 @@ fn keep(
     ))
 }
 
-impl Args {
-    /// The settings, if their numbers make sense.
-    fn config(&self) -> Result<Word2VecConfig> {
-        numbers::in_range(&[
-            ("--epochs", self.epochs, 100_000),
-            ("--dimension", self.dimension, 10_000),
-            ("--window", self.window, 1_000),
-            ("--negative", self.negative, 1_000),
-            ("--minimum-count", self.minimum_count, usize::MAX),
-            ("--threads", self.threads.unwrap_or(1), 1_000),
-        ])?;
-        let (algorithm, rate) = self.mode.algorithm();
-        let learning_rate = self.learning_rate.unwrap_or(rate);
-        numbers::positive("--learning-rate", learning_rate)?;
-        if !(0.0..=1.0).contains(&self.subsample) {
-            bail!(
-                "--subsample: expected a share from 0 to 1, such as 0.001, found {}",
-                self.subsample
-            );
-        }
-        Ok(Word2VecConfig {
-            features: self.dimension,
-            window: self.window,
-            negatives: self.negative,
-            subsample: self.subsample,
-            epochs: self.epochs,
-            learning_rate,
-            minimum_count: self.minimum_count,
-            algorithm,
-            threads: self.threads.unwrap_or(0),
-            seed: self.seed,
-        })
+/// The settings, if their numbers make sense.
+fn config(options: &Options) -> Result<Word2VecConfig> {
+    let own = &options.vectors;
+    let epochs = options.epochs.unwrap_or(EPOCHS);
+    numbers::in_range(&[
+        ("--epochs", epochs, 100_000),
+        ("--dimension", own.dimension, 10_000),
+        ("--window", own.window, 1_000),
+        ("--negative", own.negative, 1_000),
+        ("--minimum-count", own.minimum_count, usize::MAX),
+        ("--threads", own.threads.unwrap_or(1), 1_000),
+    ])?;
+    if !(0.0..=1.0).contains(&own.subsample) {
+        bail!(
+            "--subsample: expected a share from 0 to 1, such as 0.001, found {}",
+            own.subsample
+        );
     }
+    let (algorithm, rate) = own.mode.algorithm();
+    Ok(Word2VecConfig {
+        features: own.dimension,
+        window: own.window,
+        negatives: own.negative,
+        subsample: own.subsample,
+        epochs,
+        learning_rate: options.learning_rate.unwrap_or(rate),
+        minimum_count: own.minimum_count,
+        algorithm,
+        threads: own.threads.unwrap_or(0),
+        seed: options.seed,
+    })
 }

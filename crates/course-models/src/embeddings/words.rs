@@ -12,6 +12,8 @@ use kindling::{
     text::words,
 };
 
+use crate::licence::{BUILTIN, OWN_TEXT};
+
 /// How many sentences the generator writes: as many words as WikiText-2's smaller parts have.
 const PLANTED: usize = 40_000;
 
@@ -75,7 +77,7 @@ impl Words {
             sentences,
             analogies: None,
             name,
-            licence: "as your text",
+            licence: OWN_TEXT,
         })
     }
 
@@ -105,7 +107,7 @@ impl Words {
             sentences: text.sentences,
             analogies: Some(text.analogies),
             name: "built-in sentences".to_owned(),
-            licence: "MIT OR Apache-2.0, as the course's code",
+            licence: BUILTIN,
         }
     }
 

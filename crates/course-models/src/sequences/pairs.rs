@@ -8,9 +8,6 @@ use kindling::{
     text::Bpe,
 };
 
-/// What is said of a model of sentences that a program wrote.
-pub const BUILTIN_LICENCE: &str = "MIT OR Apache-2.0, as the course's code";
-
 /// How many of somebody's own pairs are kept aside for each measurement, at most.
 const HELD_OUT: usize = 1_000;
 

@@ -9,18 +9,22 @@ use kindling::{
 
 use super::examples::{SUBJECT, token_pairs, with_readers};
 use crate::{
-    data::Args,
-    sequences::{BUILTIN_LICENCE, Pairs, Recipe, own_pairs},
+    licence::{BUILTIN, OWN_TEXTS},
+    options::DataOptions,
+    sequences::{Pairs, own_pairs},
 };
 
-/// Finds the e-mails, and trains the tokenizer on them; returns the test set as text, too.
+/// Finds the e-mails, and trains a tokenizer of so many tokens on them; returns the test set as text, too.
 ///
 /// What is learned from an e-mail, [`with_readers`] and [`token_pairs`] say.
-pub fn load(recipe: &Recipe, source_length: usize, args: &Args) -> Result<(Pairs, Vec<Email>)> {
+pub fn load(
+    (vocabulary_size, source_length): (usize, usize),
+    args: &DataOptions,
+) -> Result<(Pairs, Vec<Email>)> {
     args.check()?;
     let (mut emails, name, licence) = find(args)?;
     for part in [&mut emails.train, &mut emails.validation, &mut emails.test] {
-        part.truncate(args.limit.unwrap_or(usize::MAX));
+        part.truncate(args.most());
     }
     let (emails, readers) = with_readers(emails);
     // A word has at least one token: what stands behind so many words is never read.
@@ -32,7 +36,7 @@ pub fn load(recipe: &Recipe, source_length: usize, args: &Args) -> Result<(Pairs
         let subjects = email.subjects().into_iter().map(Abstractive::plain);
         [beginning(&email.body)].into_iter().chain(subjects)
     });
-    let tokenizer = Bpe::train_with_special(texts, recipe.vocabulary_size, &Abstractive::SPECIAL)?;
+    let tokenizer = Bpe::train_with_special(texts, vocabulary_size, &Abstractive::SPECIAL)?;
     let encode = |emails: &[Email]| token_pairs(emails, &tokenizer, source_length, readers);
     let pairs = Pairs {
         training: encode(&emails.train),
@@ -57,11 +61,11 @@ pub fn load(recipe: &Recipe, source_length: usize, args: &Args) -> Result<(Pairs
     Ok((pairs, emails.test))
 }
 
-fn find(args: &Args) -> Result<(Emails, String, &'static str)> {
-    const BUILTIN: &str = "built-in e-mails";
+fn find(args: &DataOptions) -> Result<(Emails, String, &'static str)> {
+    const NAME: &str = "built-in e-mails";
     if args.builtin {
         let emails = Emails::builtin(4_000, 200, 200, 0)?;
-        return Ok((emails, BUILTIN.to_owned(), BUILTIN_LICENCE));
+        return Ok((emails, NAME.to_owned(), BUILTIN));
     }
     if let Some(file) = &args.data {
         let own = own_pairs(file)?;
@@ -72,11 +76,11 @@ fn find(args: &Args) -> Result<(Emails, String, &'static str)> {
             test: emails(own.test),
             source: own.source,
         };
-        return Ok((emails, file.display().to_string(), "as your texts"));
+        return Ok((emails, file.display().to_string(), OWN_TEXTS));
     }
     let emails = Emails::load()?;
     Ok(match emails.source {
-        Source::Builtin => (emails, BUILTIN.to_owned(), BUILTIN_LICENCE),
+        Source::Builtin => (emails, NAME.to_owned(), BUILTIN),
         _ => (emails, "AESLC".to_owned(), "CC BY-NC-SA 4.0, as AESLC"),
     })
 }
@@ -94,10 +98,10 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::summary::RECIPE;
+    use crate::summary::SUMMARIZER;
 
-    fn args(limit: Option<usize>) -> Args {
-        Args {
+    fn args(limit: Option<usize>) -> DataOptions {
+        DataOptions {
             data: None,
             builtin: true,
             limit,
@@ -106,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_subject_is_made_of_tokens_that_the_body_has() {
-        let (pairs, test) = load(&RECIPE, 120, &args(Some(60))).unwrap();
+        let (pairs, test) = load((SUMMARIZER.vocabulary_size, 120), &args(Some(60))).unwrap();
         assert_eq!((pairs.test, test.len()), (60, 60));
         assert!(pairs.training.len() > 50 && pairs.validation.len() > 50);
         for (body, subject) in &pairs.training {
@@ -115,19 +119,22 @@ mod tests {
             let inside = &subject[..subject.len() - 1];
             assert!(body.windows(inside.len()).any(|part| part == inside));
         }
-        let (cut, _) = load(&RECIPE, 10, &args(Some(60))).unwrap();
+        let (cut, _) = load((SUMMARIZER.vocabulary_size, 10), &args(Some(60))).unwrap();
         assert!(cut.training.iter().all(|(body, _)| body.len() == 10));
     }
 
     #[test]
     fn wrong_data_is_named() {
         let problem = |file: &str| {
-            let args = Args {
+            let args = DataOptions {
                 data: Some(file.into()),
                 builtin: false,
                 limit: None,
             };
-            format!("{:#}", load(&RECIPE, 120, &args).unwrap_err())
+            format!(
+                "{:#}",
+                load((SUMMARIZER.vocabulary_size, 120), &args).unwrap_err()
+            )
         };
         let message = problem("nowhere.tsv");
         assert!(
@@ -142,7 +149,7 @@ mod tests {
         fs::write(&file, "no tab here\n").unwrap();
         let message = problem(file.to_str().unwrap());
         assert!(message.contains("expected a tab"), "{message}");
-        let none = load(&RECIPE, 120, &args(Some(0))).unwrap_err();
+        let none = load((SUMMARIZER.vocabulary_size, 120), &args(Some(0))).unwrap_err();
         assert!(none.to_string().starts_with("--limit: expected at least 1"));
     }
 }

@@ -13,15 +13,11 @@ use course_program::{
 use serde_json::{Value, json};
 
 use super::{
-    NAMES,
     pairs::{Languages, load},
-    recipe,
+    recipes::TRANSFORMER,
     sides::{WARM_UPS, Work, turn},
 };
-use crate::{
-    data,
-    sequences::{Pairs, Recipe},
-};
+use crate::{options::DataOptions, sequences::Pairs};
 
 const OWN: [&str; 1] = ["ours"];
 const PEERS: [&str; 2] = ["pytorch", "pytorch_best"];
@@ -59,11 +55,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let folder = tempfile::tempdir().context("no folder for the batches")?;
-    let recipe = recipe(NAMES[0])
-        .context("there is no recipe to measure")?
-        .training;
-    let pairs = pairs(&recipe, args.builtin)?;
-    let work = Work::new(&pairs, &recipe, WARM_UPS + args.steps as usize)?;
+    let pairs = pairs(args.builtin)?;
+    let steps = WARM_UPS + args.steps as usize;
+    let work = Work::new(&pairs, &TRANSFORMER.recipe, steps)?;
     work.write(folder.path())?;
     let bench = Bench {
         command: "bench-seq2seq",
@@ -80,18 +74,17 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The pairs of the recipe.
-fn pairs(recipe: &Recipe, builtin: bool) -> Result<Pairs> {
+/// The pairs that the recipe would be trained on.
+fn pairs(builtin: bool) -> Result<Pairs> {
     let languages = Languages {
         from: "en".to_owned(),
         to: "de".to_owned(),
     };
-    let data = data::Args {
-        data: None,
+    let data = DataOptions {
         builtin,
-        limit: None,
+        ..DataOptions::default()
     };
-    Ok(load(recipe, &languages, &data)?.0)
+    Ok(load(TRANSFORMER.vocabulary_size, &languages, &data)?.0)
 }
 
 /// Tokens a second, medians over the rounds, and their ratio.

@@ -1,29 +1,25 @@
 //! `cargo course eval` for translators.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use course_program::output;
-use kindling::train::{places, read_details};
 
 use super::{
+    NamedTranslator,
     pairs::{self, Languages},
     task::judge,
     translate::Translator,
 };
-use crate::data;
+use crate::{eval::Options, weights::Trained};
 
 /// Measures BLEU on the test set of the languages that the weights were trained for.
-pub fn evaluate(
-    name: &str,
-    weights: Option<PathBuf>,
-    args: &data::Args,
-    as_json: bool,
-) -> Result<ExitCode> {
+pub fn evaluate(named: &NamedTranslator, options: &Options) -> Result<ExitCode> {
+    let args = &options.data;
     args.check()?;
-    let file = places::find_weights(name, weights)?;
-    let translator = Translator::open(name, Some(file.clone()))?;
-    let details = read_details(&file)?;
+    let trained = Trained::find(named.name, options.weights.clone())?;
+    let translator = Translator::of(named, &trained)?;
+    let Trained { file, details } = &trained;
     let trained_on = details.get("data").map_or("", String::as_str);
     let languages = match Languages::of_data(trained_on) {
         Some(languages) => languages,
@@ -39,9 +35,9 @@ pub fn evaluate(
         bail!("{source}: expected pairs that are short enough to measure by, found none");
     }
     let score = judge(&translator, &test)?;
-    if as_json {
+    if options.json {
         let line = serde_json::json!({
-            "model": name,
+            "model": named.name,
             "weights": file.display().to_string(),
             "data": source,
             "examples": test.len(),
@@ -50,12 +46,9 @@ pub fn evaluate(
         output::print(&line.to_string())?;
         return Ok(ExitCode::SUCCESS);
     }
-    output::print(&format!("{name} with the weights in {}", file.display()))?;
-    if let (Some(score), Some(command)) = (details.get("score"), details.get("command")) {
-        output::print(&format!("recorded when trained: {score} ({command})"))?;
-    }
+    trained.introduce(named.name)?;
     output::print(&format!(
-        "{} {}, on {} pairs of {source}",
+        "{}{}, on {} pairs of {source}",
         score.words,
         score.how,
         test.len()

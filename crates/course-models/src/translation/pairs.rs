@@ -8,18 +8,20 @@ use kindling::{
 
 use super::recipes::MAX_LENGTH;
 use crate::{
-    data,
-    sequences::{BUILTIN_LICENCE, Pairs, Recipe, own_pairs},
+    licence::{BUILTIN, OWN_SENTENCES},
+    options::DataOptions,
+    sequences::{Pairs, own_pairs},
 };
 
 /// From which language to which.
 #[derive(Debug, Clone, Default, clap::Args)]
+#[group(skip)]
 pub struct Languages {
-    /// For a translator: the language to translate from; en, de and fr are Multi30k, en and zh are Tatoeba
+    /// The language to translate from; en, de and fr are Multi30k, en and zh are Tatoeba
     #[arg(long, value_name = "LANGUAGE", default_value = "en")]
     pub from: String,
 
-    /// For a translator: the language to translate to
+    /// The language to translate to
     #[arg(long, value_name = "LANGUAGE", default_value = "de")]
     pub to: String,
 }
@@ -40,11 +42,11 @@ impl Languages {
 pub fn test(
     tokenizer: &Bpe,
     languages: &Languages,
-    args: &data::Args,
+    args: &DataOptions,
 ) -> Result<(Vec<SentencePair>, String)> {
     let (translations, name, _) = find(languages, args)?;
     let mut test = translations.test;
-    test.truncate(args.limit.unwrap_or(usize::MAX));
+    test.truncate(args.most());
     test.retain(|pair| fits(&encode(tokenizer, pair)));
     Ok((test, name))
 }
@@ -66,9 +68,9 @@ fn fits((source, target): &(Vec<u32>, Vec<u32>)) -> bool {
 ///
 /// Pairs that are too long for the network are left out. Else the first such test pair would end the measurement after hours of training.
 pub fn load(
-    recipe: &Recipe,
+    vocabulary_size: usize,
     languages: &Languages,
-    args: &data::Args,
+    args: &DataOptions,
 ) -> Result<(Pairs, Vec<SentencePair>)> {
     args.check()?;
     let (mut translations, name, licence) = find(languages, args)?;
@@ -77,12 +79,12 @@ pub fn load(
         &mut translations.validation,
         &mut translations.test,
     ] {
-        part.truncate(args.limit.unwrap_or(usize::MAX));
+        part.truncate(args.most());
     }
     let texts = translations.train.iter();
     let texts = texts.flat_map(|pair| [&pair.source, &pair.target]);
     let special = SpecialTokens::TEXTS;
-    let tokenizer = Bpe::train_with_special(texts, recipe.vocabulary_size, &special)?;
+    let tokenizer = Bpe::train_with_special(texts, vocabulary_size, &special)?;
     let short = |pairs: &[SentencePair]| -> Vec<_> {
         let pairs = pairs.iter().map(|pair| encode(&tokenizer, pair));
         pairs.filter(fits).collect()
@@ -107,14 +109,14 @@ pub fn load(
     Ok((pairs, test))
 }
 
-fn find(languages: &Languages, args: &data::Args) -> Result<(Translations, String, &'static str)> {
+fn find(languages: &Languages, args: &DataOptions) -> Result<(Translations, String, &'static str)> {
     if args.builtin {
         let toy = Translations::builtin(4_000, 200, 200, 0)?;
-        return Ok((toy, "built-in sentences".to_owned(), BUILTIN_LICENCE));
+        return Ok((toy, "built-in sentences".to_owned(), BUILTIN));
     }
     if let Some(file) = &args.data {
         let (translations, shown) = (own_pairs(file)?, file.display().to_string());
-        return Ok((translations, shown, "as your sentences"));
+        return Ok((translations, shown, OWN_SENTENCES));
     }
     let Languages { from, to } = languages;
     let (translations, name, licence) = match (from.as_str(), to.as_str()) {
@@ -136,11 +138,7 @@ fn find(languages: &Languages, args: &data::Args) -> Result<(Translations, Strin
         ),
     };
     Ok(match translations.source {
-        Source::Builtin => (
-            translations,
-            "built-in sentences".to_owned(),
-            BUILTIN_LICENCE,
-        ),
+        Source::Builtin => (translations, "built-in sentences".to_owned(), BUILTIN),
         _ => (translations, format!("{name}, {from} to {to}"), licence),
     })
 }
@@ -150,7 +148,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::translation::{NAMES, recipe};
+    use crate::translation::recipes::TRANSFORMER;
 
     fn loaded(
         from: &str,
@@ -158,7 +156,7 @@ mod tests {
         data: Option<&str>,
         builtin: bool,
     ) -> Result<(Pairs, Vec<SentencePair>)> {
-        let args = data::Args {
+        let args = DataOptions {
             data: data.map(Into::into),
             builtin,
             limit: Some(40),
@@ -167,7 +165,7 @@ mod tests {
             from: from.to_owned(),
             to: to.to_owned(),
         };
-        load(&recipe(NAMES[0]).unwrap().training, &languages, &args)
+        load(TRANSFORMER.vocabulary_size, &languages, &args)
     }
 
     #[test]

@@ -1,65 +1,49 @@
-//! The translators by name.
+//! The translators that can be trained by name, one constant each; the registry lists them.
 
 use kindling::models::{Seq2SeqConfig, TransformerConfig};
 
-use crate::sequences::{self, QUICK_RISE};
+use super::NamedTranslator;
+use crate::recipe::{OptimizerKind, QUICK_RISE, Recipe};
+
+/// Attention alone.
+pub static TRANSFORMER: NamedTranslator = NamedTranslator {
+    name: "transformer-translate",
+    architecture: Architecture::Transformer,
+    vocabulary_size: 8_000,
+    recipe: RECIPE,
+};
+
+/// Recurrent, with attention on the source.
+pub static GRU: NamedTranslator = NamedTranslator {
+    name: "gru-translate",
+    architecture: Architecture::Gru,
+    vocabulary_size: 8_000,
+    recipe: RECIPE,
+};
+
+/// What all translators have in common.
+const RECIPE: Recipe = Recipe {
+    epochs: 12,
+    batch_size: 64,
+    learning_rate: 0.001,
+    schedule: QUICK_RISE,
+    optimizer: OptimizerKind::Adam,
+    label_smoothing: 0.1,
+    clip_norm: Some(1.0),
+    patience: None,
+};
 
 /// The networks that there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Architecture {
-    /// Attention alone.
+    /// [`kindling::models::Transformer`], attention alone.
     Transformer,
-    /// Recurrent, with attention on the source.
+    /// [`kindling::models::Seq2Seq`], recurrent.
     Gru,
-}
-
-/// What translates, and how it is trained.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Recipe {
-    /// What translates.
-    pub architecture: Architecture,
-    /// How it is trained.
-    pub training: sequences::Recipe,
 }
 
 /// The longest sequence, in tokens.
 pub const MAX_LENGTH: usize = 256;
-
-/// What can be trained by name.
-pub const NAMES: [&str; 2] = ["transformer-translate", "gru-translate"];
-
-const RECIPES: [Recipe; 2] = [
-    Recipe {
-        architecture: Architecture::Transformer,
-        training: training(NAMES[0], 12),
-    },
-    Recipe {
-        architecture: Architecture::Gru,
-        training: training(NAMES[1], 12),
-    },
-];
-
-/// What all translators have in common.
-const fn training(name: &'static str, epochs: usize) -> sequences::Recipe {
-    sequences::Recipe {
-        name,
-        vocabulary_size: 8_000,
-        epochs,
-        batch_size: 64,
-        learning_rate: 0.001,
-        schedule: QUICK_RISE,
-        label_smoothing: 0.1,
-        clip_norm: 1.0,
-        patience: None,
-    }
-}
-
-/// The recipe of this name, if there is one.
-pub fn recipe(name: &str) -> Option<Recipe> {
-    RECIPES
-        .into_iter()
-        .find(|recipe| recipe.training.name == name)
-}
 
 /// A small Transformer: a large one soon has 29,000 pairs by heart.
 pub fn transformer(vocabulary: usize, padding: u32) -> TransformerConfig {

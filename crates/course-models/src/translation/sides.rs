@@ -14,7 +14,7 @@ use kindling::{
 use serde_json::{Value, json};
 
 use super::recipes;
-use crate::sequences::{Pairs, Recipe};
+use crate::{recipe::Recipe, sequences::Pairs};
 
 /// How many steps are taken before time is measured.
 pub const WARM_UPS: usize = 3;
@@ -65,7 +65,7 @@ impl Work {
             vocabulary: pairs.tokenizer.len(),
             learning_rate: recipe.learning_rate,
             label_smoothing: recipe.label_smoothing,
-            clip_norm: recipe.clip_norm,
+            clip_norm: recipe.clip_norm.unwrap_or(f64::MAX),
             batches,
         })
     }

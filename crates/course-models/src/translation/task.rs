@@ -1,9 +1,6 @@
 //! `cargo course train` for the recipes that translate.
 
-use std::{
-    process::ExitCode,
-    sync::{Arc, atomic::AtomicBool},
-};
+use std::process::ExitCode;
 
 use anyhow::Result;
 use kindling::{
@@ -13,25 +10,29 @@ use kindling::{
 };
 
 use super::{
+    NamedTranslator,
     network::Network,
-    recipes::{Architecture, Recipe},
+    pairs,
+    recipes::Architecture,
     translate::{BEAM_WIDTH, Translator},
 };
 use crate::{
-    sequences::{self, Pairs, Score, Task},
-    train::Args,
+    options::Options,
+    run::{Run, Score},
+    sequences::{self, Pairs, SequenceTask},
 };
 
 /// Trains with each seed, and measures BLEU on the test set.
-pub fn train(recipe: Recipe, args: &Args, stop: &Arc<AtomicBool>) -> Result<ExitCode> {
-    sequences::train(recipe.training, args, stop, |training| {
-        let (pairs, test) = super::pairs::load(training, &args.languages, &args.data)?;
-        Ok(Translation {
-            architecture: recipe.architecture,
-            pairs,
-            test,
-        })
-    })
+pub fn train(named: &NamedTranslator, options: &Options) -> Result<ExitCode> {
+    let run = Run::open(named.name, options)?;
+    let size = named.vocabulary_size;
+    let (pairs, test) = pairs::load(size, &options.languages, &options.data)?;
+    let translation = Translation {
+        architecture: named.architecture,
+        pairs,
+        test,
+    };
+    sequences::train(&run, named.recipe.with(options), translation)
 }
 
 /// Translating sentences.
@@ -41,7 +42,7 @@ struct Translation {
     test: Vec<SentencePair>,
 }
 
-impl Task for Translation {
+impl SequenceTask for Translation {
     type Network = Network;
 
     const MEASURE: &'static str = "BLEU";
@@ -56,12 +57,8 @@ impl Task for Translation {
         Network::new(self.architecture, vocabulary, padding, seed)
     }
 
-    fn model<'a>(&self, network: &'a Network) -> &'a dyn Model {
+    fn model<'n>(&self, network: &'n Network) -> &'n dyn Model {
         network.model()
-    }
-
-    fn details(&self, _network: &Network) -> Result<Vec<(&'static str, String)>> {
-        Ok(Vec::new()) // the recipe's name says everything
     }
 
     fn judge(&self, network: &Network) -> Result<Score> {
@@ -84,6 +81,7 @@ pub fn judge(translator: &Translator, test: &[SentencePair]) -> Result<Score> {
     Ok(Score {
         value: bleu.score,
         words: bleu.to_string(),
-        how: format!("on the test set, beam {BEAM_WIDTH}"),
+        how: format!(" on the test set, beam {BEAM_WIDTH}"),
+        notes: Vec::new(),
     })
 }

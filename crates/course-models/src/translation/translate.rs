@@ -2,19 +2,16 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use course_program::{input, output};
 use kindling::{
     data::SpecialTokens,
     text::Bpe,
-    train::{load_weights, places, read_details},
+    train::{load_weights, places},
 };
 
-use super::{
-    network::Network,
-    recipes::{NAMES, recipe},
-};
-use crate::numbers;
+use super::{NamedTranslator, network::Network, recipes::TRANSFORMER};
+use crate::{numbers, registry::find_kind, weights::Trained};
 
 /// How many beginnings of a translation are kept, unless the command line says otherwise.
 pub const BEAM_WIDTH: usize = 4;
@@ -30,7 +27,7 @@ pub struct Args {
     file: PathBuf,
 
     /// The translator's name
-    #[arg(long, value_name = "NAME", default_value = NAMES[0])]
+    #[arg(long, value_name = "NAME", default_value = TRANSFORMER.name)]
     model: String,
 
     /// The file of its weights; by default those trained on this machine, else those that ship with the course
@@ -65,21 +62,13 @@ pub struct Translator {
 impl Translator {
     /// The translator of this name with the given weights, or those that are found.
     pub fn open(name: &str, weights: Option<PathBuf>) -> Result<Self> {
-        let Some(recipe) = recipe(name) else {
-            bail!(
-                "there is no translator `{name}`; there are: {}",
-                NAMES.join(", ")
-            );
-        };
-        let file = places::find_weights(recipe.training.name, weights)?;
-        let made_for = read_details(&file)?.remove("recipe");
-        if let Some(other) = made_for.filter(|other| other != recipe.training.name) {
-            bail!(
-                "{}: these are weights of {other}, expected {name}",
-                file.display()
-            );
-        }
-        let folder = places::tokenizer_beside(&file);
+        let named: &NamedTranslator = find_kind(name, |name| format!("translator `{name}`"))?;
+        Self::of(named, &Trained::find(named.name, weights)?)
+    }
+
+    /// The translator with these weights.
+    pub fn of(named: &NamedTranslator, Trained { file, .. }: &Trained) -> Result<Self> {
+        let folder = places::tokenizer_beside(file);
         let tokenizer = Bpe::load(&folder).with_context(|| {
             format!(
                 "{}: expected the tokenizer that belongs to the weights",
@@ -87,8 +76,8 @@ impl Translator {
             )
         })?;
         let padding = SpecialTokens::FIRST.padding;
-        let network = Network::new(recipe.architecture, tokenizer.len(), padding, 0)?;
-        load_weights(network.model(), &file).with_context(|| {
+        let network = Network::new(named.architecture, tokenizer.len(), padding, 0)?;
+        load_weights(network.model(), file).with_context(|| {
             format!(
                 "with the {} tokens of {}",
                 tokenizer.len(),
@@ -113,26 +102,26 @@ mod tests {
     use kindling::train::save_weights;
 
     use super::*;
-    use crate::translation::recipes::Architecture;
+    use crate::translation::recipes::GRU;
 
     #[test]
     fn weights_are_found_again_with_their_tokenizer() {
         let folder = tempfile::tempdir().unwrap();
-        for (name, architecture) in [
-            (NAMES[0], Architecture::Transformer),
-            (NAMES[1], Architecture::Gru),
-        ] {
+        for NamedTranslator {
+            name, architecture, ..
+        } in [&TRANSFORMER, &GRU]
+        {
             let file = folder.path().join(format!("{name}.safetensors"));
             let tokenizer =
                 Bpe::train_with_special(["a small text"], 300, &SpecialTokens::TEXTS).unwrap();
             let network = Network::new(
-                architecture,
+                *architecture,
                 tokenizer.len(),
                 SpecialTokens::FIRST.padding,
                 7,
             )
             .unwrap();
-            save_weights(network.model(), &file, &[("recipe", name)]).unwrap();
+            save_weights(network.model(), &file, &[("recipe", *name)]).unwrap();
             let missing = Translator::open(name, Some(file.clone())).unwrap_err();
             assert!(format!("{missing:#}").contains("expected the tokenizer"));
             tokenizer.save(places::tokenizer_beside(&file)).unwrap();
@@ -146,8 +135,8 @@ mod tests {
             let long = made.translate(&"word ".repeat(400), 2).unwrap_err();
             assert!(long.to_string().contains("at most 256 tokens"), "{long}");
         }
-        let other = folder.path().join(format!("{}.safetensors", NAMES[1]));
-        let wrong = Translator::open(NAMES[0], Some(other)).unwrap_err();
+        let other = folder.path().join(format!("{}.safetensors", GRU.name));
+        let wrong = Translator::open(TRANSFORMER.name, Some(other)).unwrap_err();
         assert!(
             wrong
                 .to_string()

@@ -1,5 +1,7 @@
 //! Changes to training pictures that leave their meaning as it is.
 
+use serde::Serialize;
+
 use super::{Random, pictures::brightness};
 use crate::{Error, Result};
 
@@ -10,7 +12,7 @@ use crate::{Error, Result};
 /// let augment = Augment::default().crop(4).flip().cutout(8).mixup(0.2);
 /// assert!(augment.check().is_ok());
 /// ```
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Augment {
     crop: usize,
     flip: bool,

@@ -2,6 +2,8 @@
 
 use std::f64::consts::PI;
 
+use serde::Serialize;
+
 use super::settings::{fraction, not_negative, positive};
 use crate::{
     Error, Result,
@@ -18,7 +20,7 @@ use crate::{
 /// assert!((schedule.at(59, 109, 0.1) - 0.05).abs() < 1e-12); // … and falls to half of it, half-way
 /// # Ok::<(), kindling::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub enum Schedule {
     /// The same rate in all steps.
     ///

@@ -1,12 +1,11 @@
 //! Checkpoints: the whole state of a run in one file, and the good one before it.
 
 use std::{
-    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
 
-use super::state::State;
+use super::{first_form, settings::Settings, state::State};
 use crate::{
     Error, Result,
     models::Model,
@@ -14,21 +13,26 @@ use crate::{
     tensor_file::{TensorFile, failed},
 };
 
-/// The metadata that says what kind of file this is.
-const FORMAT: (&str, &str) = ("format", "kindling checkpoint 1");
+/// The metadata that says what kind of file this is, and what it was before settings were JSON.
+const FORMAT: &str = "format";
+const CHECKPOINT: &str = "kindling checkpoint 2";
+const FIRST_CHECKPOINT: &str = "kindling checkpoint 1";
+
+/// The metadata that holds the settings.
+const SETTINGS: &str = "settings";
 
 /// The folder that a run keeps its checkpoints in.
 #[derive(Debug)]
 pub(super) struct Checkpoints {
     folder: PathBuf,
-    /// The settings that a resumed run must share, by name.
-    settings: BTreeMap<String, String>,
+    /// The settings that a resumed run must share.
+    settings: Settings,
     /// Whether the files that are there belong to a run that is not continued.
     foreign: bool,
 }
 
 impl Checkpoints {
-    pub(super) fn new(folder: &Path, settings: BTreeMap<String, String>) -> Self {
+    pub(super) fn new(folder: &Path, settings: Settings) -> Self {
         Self {
             folder: folder.to_owned(),
             settings,
@@ -52,13 +56,14 @@ impl Checkpoints {
         optimizer: &dyn Optimizer,
     ) -> Result<()> {
         let mut file = state.to_file(model, optimizer)?;
-        file.metadata
-            .insert(FORMAT.0.to_owned(), FORMAT.1.to_owned());
-        file.metadata.insert("model".to_owned(), model.name());
-        for (name, value) in &self.settings {
-            file.metadata
-                .insert(format!("setting.{name}"), value.clone());
-        }
+        file.metadata.extend(
+            [
+                (FORMAT, CHECKPOINT.to_owned()),
+                ("model", model.name()),
+                (SETTINGS, self.settings.to_json()),
+            ]
+            .map(|(key, words)| (key.to_owned(), words)),
+        );
         self.keep_previous()?;
         file.write(&self.newest())?;
         self.foreign = false;
@@ -128,28 +133,23 @@ impl Checkpoints {
 
     /// The first thing that this run and the one that wrote the file do not share.
     fn difference(&self, file: &TensorFile, model: &str) -> Option<String> {
-        let metadata = &file.metadata;
-        if metadata.get(FORMAT.0).map(String::as_str) != Some(FORMAT.1) {
-            return Some(format!("this is no {}", FORMAT.1));
+        let words = |key: &str| file.metadata.get(key).map_or("", String::as_str);
+        let format = words(FORMAT);
+        if format != CHECKPOINT && format != FIRST_CHECKPOINT {
+            return Some(format!("expected a {CHECKPOINT}, found `{format}`"));
         }
-        let theirs = metadata.get("model").map_or("", String::as_str);
+        let theirs = words("model");
         if theirs != model {
             return Some(format!("it is of the model `{theirs}`, this is `{model}`"));
         }
-        for (name, ours) in &self.settings {
-            match metadata.get(&format!("setting.{name}")) {
-                Some(theirs) if theirs == ours => {}
-                Some(theirs) => {
-                    return Some(format!("its {name} is {theirs}, here it is {ours}"));
-                }
-                None => return Some(format!("it has no {name}, here it is {ours}")),
-            }
+        let theirs = match format {
+            FIRST_CHECKPOINT => Ok(first_form::settings(&file.metadata)),
+            _ => Settings::from_json(words(SETTINGS)),
+        };
+        match theirs {
+            Ok(theirs) => self.settings.difference(&theirs),
+            Err(problem) => Some(problem.to_string()),
         }
-        let mut names = metadata
-            .keys()
-            .filter_map(|key| key.strip_prefix("setting."));
-        let surplus = names.find(|name| !self.settings.contains_key(*name))?;
-        Some(format!("it has a {surplus}, which this run has not"))
     }
 
     /// Where a run that failed can be continued, if anywhere.

@@ -58,7 +58,7 @@ pub(super) struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn start(mut training: Training, model: &'a dyn Model, loader: &'a dyn Loader) -> Result<Self> {
-        let settings = training.all_settings(loader);
+        let settings = training.all_settings(loader)?;
         let base_rate = training.optimizer.learning_rate(); // before a checkpoint can change it
         let mut checkpoints = training
             .checkpoint

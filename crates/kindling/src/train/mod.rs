@@ -6,6 +6,7 @@
 mod checkpoint;
 mod config;
 mod evaluate;
+mod first_form;
 mod fit;
 mod history;
 mod log;
@@ -23,5 +24,6 @@ pub use config::{FitConfig, fit};
 pub use evaluate::{Validation, evaluate, predict};
 pub use history::{Epoch, History};
 pub use sequence::{right_tokens, sequence_cross_entropy};
+pub use settings::Settings;
 pub use training::{Every, Training};
 pub use weights::{load_weights, read_details, save_weights};

@@ -7,7 +7,7 @@ use std::{
 
 use candle_core::Tensor;
 
-use super::objective::Objective;
+use super::{objective::Objective, settings::Settings};
 use crate::{
     Error, Result,
     data::Random,
@@ -61,7 +61,7 @@ pub struct Training {
     pub(super) checkpoint: Option<(PathBuf, Every)>,
     pub(super) resume: bool,
     pub(super) log: Option<PathBuf>,
-    pub(super) settings: Vec<(String, String)>,
+    pub(super) settings: Settings,
     pub(super) stop: Box<dyn Fn() -> bool>,
 }
 
@@ -80,7 +80,7 @@ impl Training {
             checkpoint: None,
             resume: false,
             log: None,
-            settings: Vec::new(),
+            settings: Settings::default(),
             stop: Box::new(|| false),
         }
     }
@@ -178,7 +178,14 @@ impl Training {
     /// Something that this loop does not know but a log should name and a resumed run must share, such as a batch size.
     #[must_use]
     pub fn setting(mut self, name: &str, value: impl Display) -> Self {
-        self.settings.push((name.to_owned(), value.to_string()));
+        self.settings.put(name, &value);
+        self
+    }
+
+    /// [`Self::setting`] for several, which may be structures.
+    #[must_use]
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = self.settings.and(settings);
         self
     }
 

@@ -23,7 +23,7 @@ use course_program::{
 use kindling::{
     data::{Loader, detection::DetectionLoader},
     models::DetectorArchitecture,
-    train::{places, save_weights},
+    train::save_weights,
 };
 
 use self::{
@@ -31,11 +31,11 @@ use self::{
     work::Work,
 };
 use super::{
+    NamedDetector,
     data::{AnnotationOptions, Parts},
     evaluate::open,
-    recipe::{RECIPES, Recipe},
 };
-use crate::data;
+use crate::{options::DataOptions, registry::of_kind, weights::Trained};
 
 const OWN: [&str; 1] = ["ours"];
 const PEERS: [&str; 2] = ["pytorch", "pytorch_best"];
@@ -86,12 +86,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let (mut models, mut pictures) = (Vec::new(), String::new());
-    for recipe in RECIPES {
-        let parts = Parts::load(recipe.size, &args.data(), &AnnotationOptions::default())?;
-        let title = recipe.name.trim_start_matches("detect-");
+    for named in of_kind::<NamedDetector>() {
+        let parts = Parts::load(named.size, &args.data(), &AnnotationOptions::default())?;
+        let title = named.name.trim_start_matches("detect-");
         let sides = Sides {
-            quality: args.quality.then(|| args.quality(recipe)).transpose()?,
-            speed: args.speed(recipe, &parts)?,
+            quality: args.quality.then(|| args.quality(named)).transpose()?,
+            speed: args.speed(named, &parts)?,
         };
         models.push((title, sides.report()));
         pictures = parts.name;
@@ -109,26 +109,25 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 }
 
 impl Args {
-    fn data(&self) -> data::Args {
-        data::Args {
-            data: None,
+    fn data(&self) -> DataOptions {
+        DataOptions {
             builtin: self.builtin,
-            limit: None,
+            ..DataOptions::default()
         }
     }
 
     /// Times all sides, from weights by chance and on the first batches that the recipe would train on.
-    fn speed(&self, recipe: &Recipe, parts: &Parts) -> Result<Measured> {
+    fn speed(&self, named: &NamedDetector, parts: &Parts) -> Result<Measured> {
         let folder = tempfile::tempdir().context("no folder for the batches")?;
-        let work = Work::new(recipe, parts.classes().len(), self.steps as usize);
-        let loader = DetectionLoader::new(&parts.training, recipe.batch_size, 0)?;
+        let work = Work::new(named, parts.classes().len(), self.steps as usize);
+        let loader = DetectionLoader::new(&parts.training, named.recipe.batch_size, 0)?;
         work.write(loader.batches(1, 0)?.take(BATCHES), folder.path())?;
         let detector = work.architecture.build(0)?;
         save_weights(detector.as_ref(), work::weights(folder.path()), &[])?;
         let script = script(&work.architecture, include_str!("peers/speed.py"));
         let bench = self.bench(folder.path(), &script);
         let measured = bench.measure(self.options.rounds)?;
-        let agree = |key, tolerance| measured.agree(key, tolerance).context(recipe.name);
+        let agree = |key, tolerance| measured.agree(key, tolerance).context(named.name);
         agree("parameters", 0.0)?;
         agree("loss", TOLERANCE)?;
         agree("surest", TOLERANCE)?;
@@ -136,12 +135,12 @@ impl Args {
     }
 
     /// Judges ours and PyTorch's with trained weights, by all pictures of the test set; the same on each run.
-    fn quality(&self, recipe: &Recipe) -> Result<Measured> {
+    fn quality(&self, named: &NamedDetector) -> Result<Measured> {
         let folder = tempfile::tempdir().context("no folder for the pictures")?;
-        let file = places::find_weights(recipe.name, None)?;
-        let (detector, parts) = open(recipe, &file, (&self.data(), &AnnotationOptions::default()))?;
-        let work = Work::new(recipe, detector.classes().len(), 0);
-        let loader = DetectionLoader::new(&parts.test, recipe.batch_size, 0)?;
+        let Trained { file, .. } = Trained::find(named.name, None)?;
+        let (detector, parts) = open(&file, (&self.data(), &AnnotationOptions::default()))?;
+        let work = Work::new(named, detector.classes().len(), 0);
+        let loader = DetectionLoader::new(&parts.test, named.recipe.batch_size, 0)?;
         work.write(loader.batches(1, 0)?, folder.path())?;
         fs::copy(&file, work::weights(folder.path())).context("no copy of the weights")?;
         let script = script(&work.architecture, include_str!("peers/quality.py"));
@@ -151,7 +150,7 @@ impl Args {
         let measured = bench.measure(1)?;
         for key in ["map_50", "map"] {
             let agreed = measured.agree(key, TOLERANCE_OF_QUALITY);
-            agreed.context(recipe.name)?;
+            agreed.context(named.name)?;
         }
         Ok(measured)
     }

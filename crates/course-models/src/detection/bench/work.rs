@@ -15,7 +15,7 @@ use kindling::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::detection::recipe::Recipe;
+use crate::{detection::NamedDetector, recipe::OptimizerKind};
 
 /// How many steps are taken before time is measured.
 const WARM_UPS: usize = 3;
@@ -54,12 +54,17 @@ pub struct Work {
 
 impl Work {
     /// What the recipe says, for so many classes; so many steps, and a look at as many pictures as they learn from.
-    pub fn new(recipe: &Recipe, classes: usize, steps: usize) -> Self {
+    pub fn new(named: &NamedDetector, classes: usize, steps: usize) -> Self {
+        let recipe = &named.recipe;
+        let weight_decay = match recipe.optimizer {
+            OptimizerKind::AdamW { weight_decay } => weight_decay,
+            _ => 0.0, // all sides move their parameters with AdamW
+        };
         Self {
-            architecture: (recipe.architecture)(recipe.size, classes),
+            architecture: (named.architecture)(named.size, classes),
             learning_rate: recipe.learning_rate,
-            weight_decay: recipe.weight_decay,
-            clip_norm: recipe.clip_norm,
+            weight_decay,
+            clip_norm: recipe.clip_norm.unwrap_or(f64::MAX),
             threshold: THRESHOLD,
             lowest_score: LOWEST_SCORE,
             overlap: LARGEST_OVERLAP,

@@ -1,5 +1,7 @@
 //! Changes to training pictures that move their boxes along, or leave them where they are.
 
+use serde::Serialize;
+
 use super::zoom::Zoom;
 use crate::{Error, Result, boxes::Object, data::Random};
 
@@ -13,7 +15,7 @@ const BRIGHTNESS: [f32; 3] = [0.299, 0.587, 0.114];
 /// let augment = DetectionAugment::default().flip().brightness(0.2).saturation(0.4);
 /// assert!(augment.check().is_ok());
 /// ```
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct DetectionAugment {
     flip: bool,
     flip_vertically: bool,

@@ -35,11 +35,12 @@ mod vocabulary;
 use std::{collections::HashMap, fmt};
 
 use candle_core::Tensor;
+use serde::Serialize;
 
 use crate::{Error, Result};
 
 /// Which of the two models is trained.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub enum Algorithm {
     /// From each word its context: slower, and better for rare words.
     #[default]
@@ -49,7 +50,7 @@ pub enum Algorithm {
 }
 
 /// How [`Word2Vec`] is trained; by default as the reference programs do.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Word2VecConfig {
     /// How many numbers stand for a word.
     pub features: usize,

@@ -1,9 +1,12 @@
 //! The pictures that a recipe learns from, and by which its model is judged.
 
-use std::path::PathBuf;
-
 use anyhow::{Context, Result, bail};
 use kindling::data::{Cifar10, Examples, Mnist, Pictures, Source};
+
+use crate::{
+    licence::{BUILTIN, OWN_PICTURES},
+    options::DataOptions,
+};
 
 /// Which pictures a model is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,37 +24,6 @@ impl Subject {
     }
 }
 
-/// Where pictures come from, and how many.
-#[derive(Debug, Clone, clap::Args)]
-#[group(skip)]
-pub struct Args {
-    /// The data instead of the course's own: for digits a folder with the four IDX files of MNIST, for photographs a
-    /// folder with the official binary files of CIFAR-10, or ten classes as train/<class>/<picture> and test/<class>/<picture>,
-    /// or a tar of either, which gzip may have compressed; for a detector a Pascal VOC folder or its tar, a COCO file that ends
-    /// in .json, or a folder with one of these in each of train, valid and test; for a translator a file of sentence pairs, a pair a line with a tab between, and for a summariser
-    /// one of texts and their summaries
-    #[arg(long, value_name = "PATH", conflicts_with = "builtin")]
-    pub data: Option<PathBuf>,
-
-    /// Pictures, scenes, sentences or e-mails made by a program, which need no download: 6,000 + 1,000 pictures
-    #[arg(long)]
-    pub builtin: bool,
-
-    /// Use only so many training examples, and at most as many for each measurement
-    #[arg(long, value_name = "NUMBER")]
-    pub limit: Option<usize>,
-}
-
-impl Args {
-    /// Whether the numbers make sense.
-    pub fn check(&self) -> Result<()> {
-        if self.limit == Some(0) {
-            bail!("--limit: expected at least 1, found 0");
-        }
-        Ok(())
-    }
-}
-
 /// Three sets for three decisions.
 #[derive(Debug)]
 pub struct Data {
@@ -66,12 +38,6 @@ pub struct Data {
     pub licence: &'static str,
 }
 
-/// What is said of a model of somebody's own pictures.
-pub const OWN: &str = "as your pictures";
-
-/// What is said of a model of pictures that the course draws.
-pub const BUILTIN: &str = "MIT OR Apache-2.0, as the course's code";
-
 /// Pictures as they were found.
 struct Found {
     train: Pictures,
@@ -83,7 +49,7 @@ struct Found {
 
 impl Data {
     /// Finds the pictures; this share of the training pictures is kept aside for validation.
-    pub fn load(subject: Subject, validation: f64, args: &Args) -> Result<Self> {
+    pub fn load(subject: Subject, validation: f64, args: &DataOptions) -> Result<Self> {
         args.check()?;
         let found = match subject {
             Subject::Digits => digits(args)?,
@@ -91,7 +57,7 @@ impl Data {
         };
         let (training, validation) = found.train.split(validation)?;
         let limited = |pictures: Pictures| -> Result<Pictures> {
-            let count = args.limit.unwrap_or(usize::MAX).min(pictures.len());
+            let count = args.most().min(pictures.len());
             Ok(pictures.subset(0..count)?)
         };
         Ok(Self {
@@ -105,7 +71,7 @@ impl Data {
     }
 }
 
-fn photographs(args: &Args) -> Result<Found> {
+fn photographs(args: &DataOptions) -> Result<Found> {
     let (cifar, name) = match &args.data {
         Some(path) if !path.exists() => {
             bail!("--data {}: there is no such folder or file", path.display())
@@ -125,7 +91,7 @@ fn photographs(args: &Args) -> Result<Found> {
     let own = name.clone();
     Ok(Found {
         licence: match (&name, cifar.source) {
-            (Some(_), _) => OWN,
+            (Some(_), _) => OWN_PICTURES,
             (None, Source::Builtin) => BUILTIN,
             (None, _) => "for research, as CIFAR-10; cite Krizhevsky (2009)",
         },
@@ -142,7 +108,7 @@ fn photographs(args: &Args) -> Result<Found> {
     })
 }
 
-fn digits(args: &Args) -> Result<Found> {
+fn digits(args: &DataOptions) -> Result<Found> {
     let pictures = |examples: &Examples| Pictures::from_examples(examples, Subject::digits());
     if let Some(folder) = &args.data {
         let name = folder.display().to_string();
@@ -161,7 +127,7 @@ fn digits(args: &Args) -> Result<Found> {
             test: pictures(&mnist.test)?,
             source: name.clone(),
             name,
-            licence: OWN,
+            licence: OWN_PICTURES,
         });
     }
     let mnist = if args.builtin {
@@ -186,8 +152,8 @@ fn digits(args: &Args) -> Result<Found> {
 mod tests {
     use super::*;
 
-    fn args() -> Args {
-        Args {
+    fn args() -> DataOptions {
+        DataOptions {
             data: None,
             builtin: true,
             limit: Some(50),
@@ -213,7 +179,7 @@ mod tests {
         for subject in [Subject::Digits, Subject::Photographs] {
             for folder in [empty.path().to_owned(), empty.path().join("nowhere")] {
                 let named = folder.display().to_string();
-                let args = Args {
+                let args = DataOptions {
                     data: Some(folder),
                     builtin: false,
                     ..args()
@@ -249,7 +215,7 @@ mod tests {
             )
             .unwrap();
         }
-        let args = Args {
+        let args = DataOptions {
             data: Some(folder.path().to_owned()),
             builtin: false,
             limit: None,

@@ -12,7 +12,7 @@ use course_program::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::sides::{self, turn};
+use super::sides::{self, turn};
 
 const OWN: [&str; 2] = ["ours", "stock_candle"];
 const PEERS: [&str; 3] = ["pytorch", "pytorch_best", "keras"];

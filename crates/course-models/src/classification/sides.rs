@@ -12,7 +12,7 @@ use kindling::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::limit;
+use super::limit;
 
 /// What is trained.
 pub const TASKS: [&str; 2] = ["cifar_cnn", "mnist_mlp"];
