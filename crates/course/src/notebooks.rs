@@ -53,14 +53,14 @@ pub fn run(args: Args) -> Result<()> {
         let (run, rest): (Vec<&Page>, Vec<&Page>) = lessons.iter().partition(|page| {
             args.check
                 || args.force
-                || read_notebook(&book.root.join(notebook_path(page)))
+                || read_notebook(&book.root.join(notebook_path(&page.path)))
                     .map_or(true, |stored| needs_run(page, stored.as_ref()))
         });
         for page in rest {
             problems.extend(write_source(&book, page).err());
             println!(
                 "{}: unchanged, not run again",
-                notebook_path(page).display()
+                notebook_path(&page.path).display()
             );
         }
         problems.extend(execute_pages(&book, &run, &args)?);
@@ -163,7 +163,7 @@ async fn execute_page(
     check: bool,
     cells: &Cells,
 ) -> Result<()> {
-    let path = book.root.join(notebook_path(page));
+    let path = book.root.join(notebook_path(&page.path));
     let shown = path_shown(&path, book);
     let stored = read_notebook(&path)?;
     if check {
@@ -192,7 +192,7 @@ fn needs_run(page: &Page, stored: Option<&Notebook>) -> bool {
 }
 
 fn write_source(book: &Book, page: &Page) -> Result<()> {
-    let path = book.root.join(notebook_path(page));
+    let path = book.root.join(notebook_path(&page.path));
     let stored = read_notebook(&path)?;
     write_atomically(
         &path,
@@ -202,7 +202,7 @@ fn write_source(book: &Book, page: &Page) -> Result<()> {
 
 /// Fails, naming page and cell, when the notebook is not the one that the page gives.
 pub fn check_source(book: &Book, page: &Page) -> Result<()> {
-    let path = book.root.join(notebook_path(page));
+    let path = book.root.join(notebook_path(&page.path));
     let shown = path_shown(&path, book);
     let advice = "run `cargo course sync`";
     let Some(stored) = read_notebook(&path)? else {
@@ -255,7 +255,7 @@ fn orphans(book: &Book) -> Result<Vec<PathBuf>> {
     let expected: Vec<PathBuf> = book
         .lessons()
         .filter(|page| has_notebook(page))
-        .map(notebook_path)
+        .map(|page| notebook_path(&page.path))
         .collect();
     let mut found = Vec::new();
     collect(&book.root.join("notebooks"), &mut found)?;

@@ -1,14 +1,14 @@
 //! The build: pages in, two finished books and their search index out, in one step.
 
 use crate::catalogue;
-use crate::finish::{Finish, Maths, notebook_path, translate_frame};
+use crate::finish::{Finish, Maths, translate_frame};
 use crate::language::Language;
 use crate::links;
 use crate::maths::{Renderer, replace};
 use crate::outputs::Outputs;
 use crate::source::{Prepared, marker, prepare};
 use anyhow::{Context, Result, anyhow, bail};
-use kindling_pages::{Book, PageError};
+use kindling_pages::{Book, PageError, notebook_path};
 use mdbook_driver::MDBook;
 use mdbook_driver::book::BookItem;
 use mdbook_driver::config::Config;
@@ -125,7 +125,7 @@ fn uncaptioned(
         _ => None,
     });
     cells
-        .filter(|cell| crate::outputs::draws(&outputs.of(&cell.id, &cell.source)))
+        .filter(|cell| crate::outputs::draws(outputs.of(&cell.id, &cell.source)))
         .map(|cell| {
             let message = "this cell draws a picture; say what it shows in a paragraph `Figure: …` right after it";
             PageError::new(page.shown_path(), cell.line, message)

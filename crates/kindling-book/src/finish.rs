@@ -2,12 +2,12 @@
 
 use crate::language::Language;
 use crate::maths::escape;
-use crate::outputs::{self, Output, Outputs};
-use crate::source::{CellSlot, NOTES, Slot, find_marker};
+use crate::outputs::{self, Outputs};
+use crate::source::{CAPTION, CellSlot, NOTES, Slot, find_marker};
 use crate::svg::Svg;
-use kindling_pages::{CellKind, FrontMatter, PageError, Status};
+use kindling_pages::{CellKind, FrontMatter, PageError, Shown, Status, code_line, notebook_path};
 use regex::Regex;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::LazyLock;
 
 /// What a page needs besides its HTML.
@@ -45,6 +45,13 @@ static TAGS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"<[^>]*>").o
 impl Finish<'_> {
     fn error(&self, line: usize, message: impl Into<String>) -> PageError {
         PageError::new(Path::new("book/src").join(self.path), line, message)
+    }
+
+    /// The caption at the start of `html`, in the page's language or in the source's, and what follows it.
+    fn take_caption<'h>(&self, html: &'h str) -> (&'h str, &'h str) {
+        let own = self.language.words().caption.iter().copied();
+        let starts: Vec<&str> = own.chain([CAPTION]).collect();
+        take_caption(html, &starts)
     }
 
     /// Fills the slots of `html`.
@@ -116,7 +123,7 @@ impl Finish<'_> {
                 captioned,
             } => {
                 let (caption, after) = if *captioned {
-                    take_caption(after)
+                    self.take_caption(after)
                 } else {
                     ("", after)
                 };
@@ -181,18 +188,13 @@ impl Finish<'_> {
         result: &mut String,
     ) -> Result<&'h str, PageError> {
         let words = self.language.words();
-        let stored = if cell.kind == CellKind::Ignore {
-            Vec::new()
+        let stored: &[Shown] = if cell.kind == CellKind::Ignore {
+            &[]
         } else {
             self.outputs.of(&cell.id, &cell.source)
         };
-        let draws = outputs::draws(&stored);
-        if draws && !cell.captioned {
-            let message = "this cell draws a picture; say what it shows in a paragraph `Figure: …` right after it";
-            return Err(self.error(cell.line, message));
-        }
-        let (caption, after) = if draws {
-            take_caption(after)
+        let (caption, after) = if outputs::draws(stored) {
+            self.take_caption(after)
         } else {
             ("", after)
         };
@@ -231,7 +233,7 @@ impl Finish<'_> {
         result.push_str(&format!(
             "<pre><code class=\"language-rust\">{code}</code></pre>"
         ));
-        let html = self.outputs_html(number, cell, &stored, &caption)?;
+        let html = self.outputs_html(number, cell, stored, &caption)?;
         result.push_str(&format!(
             "<div class=\"outputs\" data-pagefind-ignore>{html}</div></div>"
         ));
@@ -250,7 +252,7 @@ impl Finish<'_> {
         &self,
         number: usize,
         cell: &CellSlot,
-        stored: &[Output],
+        stored: &[Shown],
         caption: &str,
     ) -> Result<String, PageError> {
         let alt = self.plain(caption);
@@ -334,7 +336,7 @@ impl Finish<'_> {
             result.push_str(&rest[..all.start()]);
             rest = &rest[all.end()..];
             if found.get(1).is_some() && found.get(4).is_some() {
-                let (caption, after) = take_caption(rest);
+                let (caption, after) = self.take_caption(rest);
                 outputs::push_figure(&mut result, &svg, caption);
                 rest = after;
             } else {
@@ -447,62 +449,32 @@ fn to_root(page: &Path, language: Language) -> String {
     "../".repeat(depth)
 }
 
-/// Where a page's notebook lies, in the repository and in the built book.
-pub(crate) fn notebook_path(page: &Path) -> PathBuf {
-    Path::new("notebooks").join(page.with_extension("ipynb"))
-}
-
-/// The caption paragraph at the start of `html`, without its first word, and what follows it.
-fn take_caption(html: &str) -> (&str, &str) {
-    let Some(paragraph) = html.trim_start().strip_prefix("<p>") else {
-        return ("", html);
-    };
-    let starts = ["Figure: ", "图：", "图: "];
-    match (
-        starts
-            .iter()
-            .find_map(|start| paragraph.strip_prefix(start)),
-        paragraph.split_once("</p>"),
-    ) {
-        (Some(caption), Some((_, after))) => (
-            caption
-                .split_once("</p>")
-                .map_or("", |(caption, _)| caption),
-            after,
-        ),
-        _ => ("", html),
-    }
+/// The caption paragraph at the start of `html`, without the first word, which is one of `starts`, and what follows it.
+fn take_caption<'h>(html: &'h str, starts: &[&str]) -> (&'h str, &'h str) {
+    let paragraph = html.trim_start().strip_prefix("<p>");
+    let found = paragraph.and_then(|text| {
+        let text = starts.iter().find_map(|start| text.strip_prefix(start))?;
+        text.split_once("</p>")
+    });
+    found.unwrap_or(("", html))
 }
 
 /// The code of a cell: hidden lines in mdBook's own wrapping, so that its toggle finds them.
 fn code_html(shown: &str, literal: bool) -> String {
     let mut html = String::with_capacity(shown.len() * 2);
-    let lines: Vec<&str> = shown.trim_end_matches('\n').split('\n').collect();
-    for (index, line) in lines.iter().enumerate() {
-        let newline = if index + 1 == lines.len() { "" } else { "\n" };
-        let (indent, rest) = line.split_at(line.len() - line.trim_start_matches([' ', '\t']).len());
-        let hidden = if rest == "#" {
-            Some("")
+    for text in shown.trim_end_matches('\n').split_inclusive('\n') {
+        let line = code_line(text);
+        if literal {
+            html.push_str(&escape(text));
+        } else if line.hidden {
+            let code = escape(line.code);
+            html.push_str(&format!(
+                "<span class=\"boring\">{}{code}</span>",
+                line.indent
+            ));
         } else {
-            rest.strip_prefix("# ")
-        };
-        match hidden {
-            Some(code) if !literal => {
-                html.push_str(&format!(
-                    "<span class=\"boring\">{indent}{}{newline}</span>",
-                    escape(code)
-                ));
-            }
-            _ => {
-                let shown = rest
-                    .strip_prefix("##")
-                    .filter(|_| !literal)
-                    .map(|code| format!("#{code}"));
-                html.push_str(&format!(
-                    "{indent}{}{newline}",
-                    escape(shown.as_deref().unwrap_or(rest))
-                ));
-            }
+            html.push_str(line.indent);
+            html.push_str(&escape(line.code));
         }
     }
     html
@@ -523,11 +495,12 @@ mod tests {
 
     #[test]
     fn captions_are_taken() {
+        let caption = |html| take_caption(html, &["图：", CAPTION]);
         assert_eq!(
-            take_caption("\n<p>Figure: A line.</p>\n<p>B</p>"),
+            caption("\n<p>Figure: A line.</p>\n<p>B</p>"),
             ("A line.", "\n<p>B</p>")
         );
-        assert_eq!(take_caption("<p>图：一条线。</p>"), ("一条线。", ""));
-        assert_eq!(take_caption("<p>Text.</p>"), ("", "<p>Text.</p>"));
+        assert_eq!(caption("<p>图：一条线。</p>"), ("一条线。", ""));
+        assert_eq!(caption("<p>Text.</p>"), ("", "<p>Text.</p>"));
     }
 }

@@ -1,5 +1,6 @@
 //! The languages of the book and the words of its frame: everything that is not written on a page.
 
+use kindling_pages::{LeftOut, grouped};
 use std::fmt;
 
 /// A language that the book is built in.
@@ -66,6 +67,14 @@ pub(crate) struct Words {
     pub compile_fail: &'static str,
     pub should_panic: &'static str,
     pub error_output: &'static str,
+    /// What a paragraph below a picture begins with, besides the source's own word.
+    pub caption: &'static [&'static str],
+    /// How much of an output is not shown: the number, and what was counted.
+    pub left_out: &'static str,
+    /// One line, several lines.
+    pub lines: [&'static str; 2],
+    /// One character, several characters.
+    pub characters: [&'static str; 2],
     pub search: &'static str,
     pub search_help: &'static str,
     pub notes: [&'static str; 5],
@@ -73,6 +82,19 @@ pub(crate) struct Words {
     pub frame: &'static [(&'static str, &'static str)],
     /// The same for `book.js`, which makes the buttons of a cell and tells their state by their titles.
     pub script: &'static [(&'static str, &'static str)],
+}
+
+impl Words {
+    /// The sentence that says how much of a cell's output is not shown.
+    pub(crate) fn left_out(&self, left_out: LeftOut) -> String {
+        let (count, what) = match left_out.lines {
+            0 => (left_out.bytes, self.characters),
+            lines => (lines, self.lines),
+        };
+        self.left_out
+            .replace("{count}", &grouped(count))
+            .replace("{what}", what[usize::from(count != 1)])
+    }
 }
 
 const ENGLISH: Words = Words {
@@ -86,6 +108,10 @@ const ENGLISH: Words = Words {
     compile_fail: "does not compile",
     should_panic: "panics",
     error_output: "Error",
+    caption: &[],
+    left_out: "… {count} {what} left out …",
+    lines: ["line", "lines"],
+    characters: ["character", "characters"],
     search: "Search",
     search_help: "Press <kbd>S</kbd> or <kbd>/</kbd> to search in the book",
     notes: ["Note", "Tip", "Important", "Warning", "Caution"],
@@ -104,6 +130,10 @@ const CHINESE: Words = Words {
     compile_fail: "无法编译",
     should_panic: "会 panic",
     error_output: "错误",
+    caption: &["图：", "图: "],
+    left_out: "……省略 {count} {what}……",
+    lines: ["行", "行"],
+    characters: ["个字符", "个字符"],
     search: "搜索",
     search_help: "按 <kbd>S</kbd> 或 <kbd>/</kbd> 在书中搜索",
     notes: ["注意", "提示", "重要", "警告", "当心"],

@@ -93,6 +93,9 @@ pub(crate) fn is_marker(character: char) -> bool {
     ('\u{E000}'..='\u{E0FF}').contains(&character)
 }
 
+/// What the paragraph below a picture begins with.
+pub(crate) const CAPTION: &str = "Figure: ";
+
 pub(crate) const NOTES: [&str; 5] = ["NOTE", "TIP", "IMPORTANT", "WARNING", "CAUTION"];
 
 static DETAILS: LazyLock<Option<Regex>> =
@@ -248,26 +251,15 @@ impl Reader<'_> {
         }
     }
 
+    /// The fence whose first line is at `index`, as the page knows it; what only looks like one is prose.
     fn fence(&mut self, index: usize) -> Result<usize, PageError> {
         let number = index + 1;
+        let page = self.page;
         let text = self.source[index];
         let indent = &text[..text.len() - text.trim_start().len()];
-        let rest = text.trim_start();
-        let mark =
-            &rest[..rest.len() - rest.trim_start_matches([rest.as_bytes()[0] as char]).len()];
-        let closes = |line: &&str| {
-            line.trim().starts_with(mark) && line.trim().trim_matches(['`', '~']).is_empty()
-        };
-        let Some(length) = self.source[index + 1..].iter().position(closes) else {
-            return Err(self.error(
-                number,
-                format!("this fence is never closed; add a line `{mark}`"),
-            ));
-        };
-        let end = index + 1 + length;
-        let captioned = self.captioned(end + 1);
-        if let Some(cell) = self.page.cells().find(|cell| cell.fence_line == number) {
-            let shown = resolve_includes(self.root, &self.page.path, &cell.raw, cell.line)?;
+        let includes = |code: &str| resolve_includes(self.root, &page.path, code, number + 1);
+        if let Some(cell) = page.cells().find(|cell| cell.fence_line == number) {
+            let shown = includes(&cell.raw)?;
             let from = shown
                 .files
                 .first()
@@ -280,31 +272,22 @@ impl Reader<'_> {
                 source: cell.source.clone(),
                 shown: shown.text,
                 from,
-                captioned,
+                captioned: self.captioned(cell.end_line),
             };
             self.ids.insert(format!("cell-{}", cell.id));
             self.slot(number, indent, Slot::Cell(slot));
+            Ok(cell.end_line)
+        } else if let Some(fence) = page.fences.iter().find(|fence| fence.line == number) {
+            let slot = Slot::Fence {
+                language: fence.language.clone(),
+                code: includes(&fence.code)?.text,
+            };
+            self.slot(number, indent, slot);
+            Ok(fence.end_line)
         } else {
-            let language = rest[mark.len()..]
-                .trim()
-                .split([',', ' '])
-                .next()
-                .unwrap_or("")
-                .to_owned();
-            let code: Vec<&str> = self.source[index + 1..end]
-                .iter()
-                .map(|line| line.strip_prefix(indent).unwrap_or(line))
-                .collect();
-            let code = resolve_includes(
-                self.root,
-                &self.page.path,
-                &(code.join("\n") + "\n"),
-                number + 1,
-            )?
-            .text;
-            self.slot(number, indent, Slot::Fence { language, code });
+            self.lines.push(Line::new(number, text));
+            Ok(index + 1)
         }
-        Ok(end + 1)
     }
 
     /// Whether the next paragraph from `index` on is a caption.
@@ -312,7 +295,7 @@ impl Reader<'_> {
         let rest = self.source.get(index..).unwrap_or_default();
         rest.iter()
             .find(|line| !line.trim().is_empty())
-            .is_some_and(|line| line.starts_with("Figure: "))
+            .is_some_and(|line| line.starts_with(CAPTION))
     }
 
     fn included(&mut self, index: usize) -> Result<usize, PageError> {

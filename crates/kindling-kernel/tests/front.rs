@@ -7,7 +7,8 @@ use jupyter_protocol::{
     JupyterMessageContent, KernelInfoRequest, ShutdownRequest, connection_info::Transport,
 };
 use jupyter_zmq_client::{ClientControlConnection, ClientIoPubConnection, ClientShellConnection};
-use kindling_kernel::{Crates, Home, front, is_prepared, settle};
+use kindling_kernel::{Crates, Home, front, is_prepared};
+use kindling_pages::settle;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -3,9 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use kindling_kernel::{
-    Crates, Home, Outcome, Pool, PoolState, Session, Stopper, is_prepared, settle,
-};
+use kindling_kernel::{Crates, Home, Outcome, Pool, PoolState, Session, Stopper, is_prepared};
+use kindling_pages::settle;
 use nbformat::v4::Output;
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -11,11 +11,12 @@ mod error;
 mod front_matter;
 mod include;
 mod notebook;
+mod output;
 mod page;
 mod program;
 
 pub use book::Book;
-pub use cell::{Cell, CellKind, OTHER_FENCES, Tags};
+pub use cell::{Cell, CellKind, CodeLine, OTHER_FENCES, Tags, code_line};
 pub use doctest::{Doctest, doctests, module_name};
 pub use error::PageError;
 pub use front_matter::{EXTRA_CRATES, FrontMatter, Status};
@@ -24,5 +25,6 @@ pub use notebook::{
     cell_metadata, fingerprint, mark_run, notebook, notebook_path, outputs, outputs_of,
     read_notebook, to_json,
 };
-pub use page::{Block, Page};
+pub use output::{LeftOut, Shown, forms, grouped, push, settle, shown, shown_of, strip_ansi};
+pub use page::{Block, Fence, Page};
 pub use program::{Program, program, program_until};

@@ -6,9 +6,9 @@ use nbformat::v4;
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 
-/// Where the notebook of `page` lies, relative to the repository.
-pub fn notebook_path(page: &Page) -> PathBuf {
-    Path::new("notebooks").join(page.path.with_extension("ipynb"))
+/// Where the notebook of the page at `path` (relative to `book/src`) lies: in the repository, and in the built book.
+pub fn notebook_path(path: &Path) -> PathBuf {
+    Path::new("notebooks").join(path.with_extension("ipynb"))
 }
 
 /// The notebook of `page`; cells that `previous` has with the same id and code keep their outputs.

@@ -1,6 +1,6 @@
 //! What is on its way to one page. It takes a bounded amount of memory, also when the page does not read it.
 
-use kindling_kernel::left_out;
+use kindling_pages::LeftOut;
 use nbformat::v4::{DisplayData, Output};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
@@ -33,7 +33,8 @@ impl Outbox {
     pub fn tell(&self, event: Value) {
         if let Ok(mut waiting) = self.waiting.lock() {
             if let (Some(cell), true) = (event["cell"].as_str(), waiting.dropped > 0) {
-                let data = left_out(std::mem::take(&mut waiting.dropped));
+                let bytes = std::mem::take(&mut waiting.dropped);
+                let data = LeftOut { lines: 0, bytes }.media();
                 let metadata = serde_json::Map::new();
                 let output = Output::DisplayData(DisplayData { data, metadata });
                 waiting.push(output_event(cell, &output));
