@@ -17,8 +17,7 @@
             waiting: 'waiting for the kernel …', running: 'running …', queued: 'waits for its turn',
             stopped: 'stopped', lost: 'the kernel was lost: ', took: 'ran in', failed: 'ended with an error after',
             restarted: 'A fresh kernel: all variables are gone.', changed: 'The page has changed.', reload: 'Reload',
-            fresh: ': all variables are gone', leftOut: (count, what) => `… ${count} ${what} left out …`,
-            lines: ['line', 'lines'], characters: ['character', 'characters'], stderr: 'Standard error',
+            fresh: ': all variables are gone',
             wait: 'Another `cargo course` prepares it.',
             part: (part, parts) => `Part ${part} of ${parts}: `,
             steps: { none: '', fetching: 'fetching ', compiling: 'compiling ' },
@@ -37,8 +36,7 @@
             waiting: '等待内核……', running: '运行中……', queued: '排队中',
             stopped: '已停止', lost: '内核意外终止：', took: '用时', failed: '出错，用时',
             restarted: '已换成新的内核，所有变量都已清除。', changed: '页面已更新。', reload: '刷新',
-            fresh: '，所有变量都已清除', leftOut: (count, what) => `……省略 ${count} ${what}……`,
-            lines: ['行', '行'], characters: ['个字符', '个字符'], stderr: '标准错误输出',
+            fresh: '，所有变量都已清除',
             wait: '另一个 `cargo course` 正在准备。',
             part: (part, parts) => `第 ${part} 步（共 ${parts} 步）：`,
             steps: { none: '', fetching: '下载', compiling: '编译' },
@@ -144,112 +142,32 @@
     function clear(view) {
         view.caption = view.outputs.querySelector('figcaption') ?? view.caption;
         view.outputs.replaceChildren();
-        view.text = null;
+        view.last = null;
         view.fresh = true;
     }
 
-    // A table of the course's own making: its elements, and no attributes. Other HTML is not shown.
-    function tableOf(html) {
-        const body = new DOMParser().parseFromString(html, 'text/html').body;
-        const known = ['TABLE', 'THEAD', 'TBODY', 'TR', 'TH', 'TD', 'P'];
-        const plain = [...body.querySelectorAll('*')]
-            .every((part) => known.includes(part.tagName) && part.attributes.length === 0);
-        if (!plain || !body.querySelector('table')) {
-            return null;
+    // Appends what the server made; a new drawing takes the caption of the stored one.
+    function show(view, html, replace) {
+        if (replace) {
+            view.outputs.lastElementChild.remove();
         }
-        const box = element('div', 'output-table');
-        box.append(...body.childNodes);
-        return box;
-    }
-
-    // Appends what was printed. Lines that are complete stay as they are; only the last one may still change.
-    function print(view, name, text) {
-        if (view.text?.name !== name) {
-            const box = element('pre', name === 'stderr' ? 'output output-warning' : 'output');
-            if (name === 'stderr') {
-                box.setAttribute('aria-label', words.stderr);
-            }
-            const last = document.createTextNode('');
-            box.append(last);
-            view.outputs.append(box);
-            view.text = { name, box, last, raw: '', newline: '' };
-        }
-        const part = view.text;
-        const lines = (part.raw + text).split('\n');
-        part.raw = lines.pop();
-        if (lines.length > 0) {
-            part.last.before(part.newline + lines.map(shown).join('\n'));
-            // It is shown when something follows it.
-            part.newline = '\n';
-        }
-        // Of what a carriage return overwrites nothing is kept.
-        part.raw = part.raw.slice(Math.max(0, part.raw.lastIndexOf('\r', part.raw.length - 2)));
-        const rest = shown(part.raw);
-        part.last.data = rest === '' ? '' : part.newline + rest;
-    }
-
-    // A carriage return starts the line again: a progress line shows its last state, and nothing once it is erased.
-    function shown(line) {
-        const erased = line.startsWith('\r') && line.endsWith('\r');
-        return erased ? '' : line.replace(/\r+$/, '').split('\r').at(-1).trimEnd();
-    }
-
-    // How much is not shown; told again and again while it grows.
-    function leaveOut(view, { lines, characters }) {
-        const [count, what] = lines > 0 ? [lines, words.lines] : [characters, words.characters];
-        const text = words.leftOut(count.toLocaleString('en'), what[count === 1 ? 0 : 1]);
-        const last = view.outputs.lastElementChild;
-        if (last?.classList.contains('output-left-out')) {
-            last.textContent = text;
-        } else {
-            view.outputs.append(element('p', 'output-left-out', text));
+        view.outputs.insertAdjacentHTML('beforeend', html);
+        view.last = null;
+        const shown = view.outputs.lastElementChild;
+        if (view.caption && shown.matches('figure')) {
+            shown.append(view.caption);
+            shown.firstElementChild.setAttribute('aria-label', view.caption.textContent);
         }
     }
 
-    function show(view, output) {
-        if (output.output_type === 'stream') {
-            print(view, output.name, [].concat(output.text).join(''));
-            return;
+    // Adds lines to what was appended last. Only the line after them may still change.
+    function print(view, lines, last) {
+        if (!view.last) {
+            view.last = document.createTextNode('');
+            view.outputs.lastElementChild.append(view.last);
         }
-        view.text = null;
-        if (output.output_type === 'error') {
-            const box = element('div', 'output-error');
-            const lines = output.traceback.length > 0 ? output.traceback.join('\n') : output.evalue;
-            // eslint-disable-next-line no-control-regex
-            box.append(element('pre', 'output', lines.replace(/\u001b\[[0-9;]*m/g, '')));
-            view.outputs.append(box);
-            return;
-        }
-        const data = output.data ?? {};
-        const leftOut = data['application/vnd.kindling.left-out+json'];
-        if (leftOut) {
-            leaveOut(view, leftOut);
-            return;
-        }
-        const svg = data['image/svg+xml'];
-        if (svg) {
-            const parsed = new DOMParser().parseFromString([].concat(svg).join(''), 'image/svg+xml').documentElement;
-            if (parsed.nodeName === 'svg') {
-                parsed.querySelectorAll('script').forEach((script) => script.remove());
-                const figure = element('figure', '');
-                figure.append(document.importNode(parsed, true));
-                if (view.caption) {
-                    figure.append(view.caption);
-                    figure.firstChild.setAttribute('aria-label', view.caption.textContent);
-                }
-                view.outputs.append(figure);
-                return;
-            }
-        }
-        const table = tableOf([].concat(data['text/html'] ?? []).join(''));
-        if (table) {
-            view.outputs.append(table);
-            return;
-        }
-        const plain = data['text/plain'];
-        if (plain) {
-            view.outputs.append(element('pre', 'output', [].concat(plain).join('')));
-        }
+        view.last.before(lines);
+        view.last.data = last;
     }
 
     const on = {
@@ -268,7 +186,8 @@
             view.note.textContent = words.running;
             view.cell.classList.add('is-running');
         },
-        output: ({ cell, output }) => show(views.get(cell), output),
+        output: ({ cell, html, replace }) => show(views.get(cell), html, replace),
+        print: ({ cell, lines, last }) => print(views.get(cell), lines, last),
         finished: ({ cell, result, message, seconds, fresh }) => {
             const view = views.get(cell);
             view.queued = false;
@@ -299,7 +218,7 @@
     let waiting = [];
     function connect() {
         const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
-        const ask = new URLSearchParams({ crates: cells[0].dataset.crates ?? '' });
+        const ask = new URLSearchParams({ crates: cells[0].dataset.crates ?? '', language: document.documentElement.lang });
         socket = new WebSocket(`${scheme}://${location.host}/api/kernel?${ask}`);
         socket.addEventListener('open', () => {
             waiting.forEach((message) => socket.send(message));

@@ -24,6 +24,13 @@ impl Language {
         }
     }
 
+    /// The language with this code.
+    pub fn with_code(code: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|language| language.code() == code)
+    }
+
     /// What its own readers call it.
     pub fn name(self) -> &'static str {
         match self {
@@ -67,6 +74,7 @@ pub(crate) struct Words {
     pub compile_fail: &'static str,
     pub should_panic: &'static str,
     pub error_output: &'static str,
+    pub stderr: &'static str,
     /// What a paragraph below a picture begins with, besides the source's own word.
     pub caption: &'static [&'static str],
     /// How much of an output is not shown: the number, and what was counted.
@@ -108,6 +116,7 @@ const ENGLISH: Words = Words {
     compile_fail: "does not compile",
     should_panic: "panics",
     error_output: "Error",
+    stderr: "Standard error",
     caption: &[],
     left_out: "… {count} {what} left out …",
     lines: ["line", "lines"],
@@ -130,6 +139,7 @@ const CHINESE: Words = Words {
     compile_fail: "无法编译",
     should_panic: "会 panic",
     error_output: "错误",
+    stderr: "标准错误输出",
     caption: &["图：", "图: "],
     left_out: "……省略 {count} {what}……",
     lines: ["行", "行"],

@@ -9,6 +9,7 @@ mod catalogue;
 mod finish;
 mod language;
 mod links;
+mod live;
 mod maths;
 mod outputs;
 mod source;
@@ -20,3 +21,4 @@ pub use catalogue::{
     merge, untranslated, update_catalogue,
 };
 pub use language::Language;
+pub use live::{Change, Live, left_out};

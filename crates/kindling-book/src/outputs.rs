@@ -63,8 +63,8 @@ pub(crate) fn html(
         .count();
     for (index, output) in outputs.iter().enumerate() {
         match output {
-            Shown::Text(text) => push_text(&mut html, "output", text),
-            Shown::Warning(text) => push_text(&mut html, "output output-warning", text),
+            Shown::Text(text) => push_text(&mut html, words, false, text),
+            Shown::Warning(text) => push_text(&mut html, words, true, text),
             Shown::LeftOut(left_out) => {
                 let left_out = words.left_out(*left_out);
                 html.push_str(&format!("<p class=\"output-left-out\">{left_out}</p>"));
@@ -77,7 +77,7 @@ pub(crate) fn html(
                     "<div class=\"output-error\" role=\"note\" aria-label=\"{}\">",
                     words.error_output
                 ));
-                push_text(&mut html, "output", text);
+                push_text(&mut html, words, false, text);
                 html.push_str("</div>");
             }
             Shown::Svg(svg) => {
@@ -102,11 +102,18 @@ pub(crate) fn html(
     Ok(html)
 }
 
-fn push_text(html: &mut String, class: &str, text: &str) {
-    html.push_str(&format!(
-        "<pre class=\"{class}\">{}</pre>",
-        escape(text.trim_end_matches('\n'))
-    ));
+/// What was printed, on standard error if it is a `warning`.
+pub(crate) fn push_text(html: &mut String, words: &Words, warning: bool, text: &str) {
+    let attributes = if warning {
+        format!(
+            "class=\"output output-warning\" aria-label=\"{}\"",
+            words.stderr
+        )
+    } else {
+        "class=\"output\"".to_owned()
+    };
+    let text = escape(text.trim_end_matches('\n'));
+    html.push_str(&format!("<pre {attributes}>{text}</pre>"));
 }
 
 /// A picture with its caption.
