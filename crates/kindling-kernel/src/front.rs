@@ -49,7 +49,7 @@ pub async fn front(home: &Home, connection_file: &Path, crates: Crates) -> Resul
     // Listen before the kernel is up: Jupyter's first questions wait here until it answers.
     let listeners = Listeners::bind(&outside).await?;
     // The kernel that waits has the crates of every page.
-    let warm = (crates == Crates::Course).then(|| pool::claim(home));
+    let warm = (crates == Crates::COURSE).then(|| pool::claim(home));
     let (inside, mut own) = match warm.flatten() {
         Some(connection) => (connection, None),
         None => {

@@ -84,7 +84,7 @@ impl Stopper {
 impl Session {
     /// Starts a kernel and waits until it can run a cell of a page that asks for no crate of its own.
     pub async fn start(home: &Home) -> Result<Self> {
-        Self::start_with(home, Crates::Course).await
+        Self::start_with(home, Crates::COURSE).await
     }
 
     /// Starts a kernel with these crates and waits until it can run a cell.

@@ -301,7 +301,7 @@ async fn a_warm_kernel_runs_its_first_cell_at_once_and_leaves_nothing_behind() {
         .wait_for(|state| *state != PoolState::Warming)
         .await
         .unwrap();
-    let mut session = pool.take(Crates::Course).await.unwrap();
+    let mut session = pool.take(Crates::COURSE).await.unwrap();
     let (outcome, _) = run(
         &mut session,
         "let x = candle_core::Tensor::new(&[1f32], &candle_core::Device::Cpu)?;",

@@ -8,6 +8,7 @@ mod book;
 mod cell;
 mod doctest;
 mod error;
+mod extra;
 mod front_matter;
 mod include;
 mod notebook;
@@ -19,7 +20,8 @@ pub use book::Book;
 pub use cell::{Cell, CellKind, CodeLine, OTHER_FENCES, Tags, code_line};
 pub use doctest::{Doctest, doctests, module_name};
 pub use error::PageError;
-pub use front_matter::{EXTRA_CRATES, FrontMatter, Status};
+pub use extra::{EXTRA_CRATES, ExtraCrate, kernel_names};
+pub use front_matter::{FrontMatter, Status};
 pub use include::{Resolved, resolve_includes};
 pub use notebook::{
     cell_metadata, fingerprint, mark_run, notebook, notebook_path, outputs, outputs_of,

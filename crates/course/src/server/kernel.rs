@@ -338,7 +338,7 @@ impl Worker {
                 anyhow::bail!("{}", now.message);
             }
             if let Some(pool) = found
-                && (crates == Crates::Course || now.state == "ready")
+                && (crates == Crates::COURSE || now.state == "ready")
             {
                 return pool.take(crates).await;
             }
