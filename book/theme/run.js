@@ -1,5 +1,6 @@
 // Run buttons. They appear only where `cargo course up` serves the page: it puts a mark into each. What lets a page run code is
 // a cookie, which the browser got from the address that `up` printed.
+/* global book_words */
 (() => {
     'use strict';
     const served = document.querySelector('meta[name="kindling-server"]');
@@ -8,46 +9,8 @@
         return;
     }
 
-    const words = {
-        en: {
-            run: 'Run', stop: 'Stop', restart: 'Restart', all: 'Run all',
-            preparing: 'The kernel is being prepared: once, for a few minutes. A cell that you run waits for it.',
-            warming: 'The kernel is starting.', ready: 'The kernel is ready.', unavailable: 'No kernel: ',
-            gone: 'The course has ended. Start it again with `cargo course up`, and open the address that it prints.',
-            waiting: 'waiting for the kernel …', running: 'running …', queued: 'waits for its turn',
-            stopped: 'stopped', lost: 'the kernel was lost: ', took: 'ran in', failed: 'ended with an error after',
-            restarted: 'A fresh kernel: all variables are gone.', changed: 'The page has changed.', reload: 'Reload',
-            fresh: ': all variables are gone',
-            wait: 'Another `cargo course` prepares it.',
-            part: (part, parts) => `Part ${part} of ${parts}: `,
-            steps: { none: '', fetching: 'fetching ', compiling: 'compiling ' },
-            doing: {
-                search: 'the search of the book', kernel: 'the notebook kernel', cell: 'a first cell, as a trial',
-                crates: (extra) => extra ?? 'Candle and the support crate',
-            },
-            count: (done, total) => `, ${done} of ${total}`,
-            left: (minutes) => (minutes > 1 ? `, about ${minutes} minutes left` : ', less than a minute left'), end: '.',
-        },
-        zh: {
-            run: '运行', stop: '停止', restart: '重启', all: '全部运行',
-            preparing: '正在准备内核，只需一次，要几分钟。现在运行的单元格会等它就绪。',
-            warming: '内核正在启动。', ready: '内核已就绪。', unavailable: '没有内核：',
-            gone: '课程服务已结束。请重新运行 `cargo course up`，再打开它显示的地址。',
-            waiting: '等待内核……', running: '运行中……', queued: '排队中',
-            stopped: '已停止', lost: '内核意外终止：', took: '用时', failed: '出错，用时',
-            restarted: '已换成新的内核，所有变量都已清除。', changed: '页面已更新。', reload: '刷新',
-            fresh: '，所有变量都已清除',
-            wait: '另一个 `cargo course` 正在准备。',
-            part: (part, parts) => `第 ${part} 步（共 ${parts} 步）：`,
-            steps: { none: '', fetching: '下载', compiling: '编译' },
-            doing: {
-                search: '本书的搜索', kernel: '笔记本内核', cell: '试运行第一个单元格',
-                crates: (extra) => (extra ? ` ${extra}` : ' Candle 和支持库'),
-            },
-            count: (done, total) => `，${done}/${total}`,
-            left: (minutes) => (minutes > 1 ? `，大约还需 ${minutes} 分钟` : '，不到一分钟'), end: '。',
-        },
-    }[document.documentElement.lang.startsWith('zh') ? 'zh' : 'en'];
+    const words = book_words.run;
+    const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 
     const element = (tag, className, text = '') => {
         const made = document.createElement(tag);
@@ -95,11 +58,11 @@
         if (doing === 'wait') {
             return words.wait;
         }
-        const what = words.doing[doing];
-        const name = typeof what === 'function' ? what(extra) : what;
-        const count = total > 0 ? words.count(done, total) : '';
-        const left = seconds === undefined ? '' : words.left(Math.ceil(seconds / 60));
-        return words.part(part, parts) + words.steps[step] + name + count + left + words.end;
+        const name = doing === 'crates' && extra ? fill(words.doing.extra, { extra }) : words.doing[doing];
+        const count = total > 0 ? fill(words.count, { done, total }) : '';
+        const minutes = Math.ceil(seconds / 60);
+        const left = seconds === undefined ? '' : fill(words.left[minutes > 1 ? 1 : 0], { minutes });
+        return fill(words.part, { part, parts }) + words.steps[step] + name + count + left + words.end;
     }
 
     function isMain(cell) {

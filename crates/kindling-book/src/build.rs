@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 /// What to build.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The languages; English must be among them.
+    /// The languages; the one of the pages must be among them.
     pub languages: Vec<Language>,
     /// The folder of the finished book; absent: `book/build` in the repository.
     pub dest: Option<PathBuf>,
@@ -254,16 +254,16 @@ fn build_language(root: &Path, content: &Content, language: Language, folder: &P
     let book_root = root.join("book");
     let mut book =
         MDBook::load_with_config(&book_root, config).context("mdBook cannot load the book")?;
-    let catalog = match language {
-        Language::English => None,
-        Language::Chinese => Some(catalogue::read_for_build(&root.join(catalogue::CATALOGUE))?),
+    let catalog = match language.catalogue() {
+        None => None,
+        Some(file) => Some(catalogue::read_for_build(language, &root.join(file))?),
     };
     let renderer = Renderer::new();
     let mut texts: HashMap<PathBuf, (String, Vec<Maths>)> = HashMap::new();
     for page in &content.prepared {
         let markdown = match &catalog {
             None => crate::maths::join(&page.lines),
-            Some(catalog) => catalogue::translate(page, catalog)?,
+            Some(catalog) => catalogue::translate(page, language, catalog)?,
         };
         texts.insert(page.path.clone(), formulas(page, &markdown, &renderer)?);
     }
@@ -373,7 +373,7 @@ fn finish_script(language: Language, folder: &Path) -> Result<()> {
     for (english, own) in language.words().script {
         if !script.contains(english) {
             bail!(
-                "mdBook's book.js has no `{english}` any more; adapt kindling-book/src/language.rs"
+                "mdBook's book.js has no `{english}` any more; adapt kindling-book/src/language"
             );
         }
         script = script.replace(english, own);

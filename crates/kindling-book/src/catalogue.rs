@@ -1,8 +1,9 @@
 //! The translation catalogue: which texts there are, which are translated, and whether a translation keeps
 //! the code, the maths and the links of its original.
 
+use crate::language::Language;
 use crate::maths::{Line, join};
-use crate::source::{Prepared, is_marker, prepare};
+use crate::source::{CAPTION, Prepared, is_marker, prepare};
 use anyhow::{Context, Result, anyhow, bail};
 use kindling_pages::{Book, Page};
 use mdbook_i18n_helpers::{
@@ -18,8 +19,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-/// The one catalogue, relative to the repository.
-pub const CATALOGUE: &str = "book/po/zh-CN.po";
+/// Where the catalogues lie, one for each language that the pages are translated into.
+const CATALOGUES: &str = "book/po";
 
 const SUMMARY: &str = "book/src/SUMMARY.md";
 
@@ -48,6 +49,8 @@ pub struct PageCoverage {
 /// How much of the book is translated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Coverage {
+    /// Into this language.
+    pub language: Language,
     /// The table of contents, then the pages in its order.
     pub pages: Vec<PageCoverage>,
 }
@@ -62,11 +65,13 @@ impl Coverage {
         unfinished
             .map(|page| {
                 format!(
-                    "{}:{}: {} of {} texts have no Chinese translation; fill them in {CATALOGUE}",
+                    "{}:{}: {} of {} texts have no {} translation; fill them in {}",
                     page.path.display(),
                     page.first_missing.unwrap_or(1),
                     page.total - page.translated,
-                    page.total
+                    page.total,
+                    self.language.english_name(),
+                    shown(self.language)
                 )
             })
             .collect()
@@ -94,7 +99,8 @@ impl fmt::Display for Coverage {
             |(translated, total): (usize, usize)| translated as f64 / total.max(1) as f64 * 100.0;
         write!(
             formatter,
-            "Chinese: {:.1} % of the complete pages ({} of {} texts), {:.1} % of the outline pages",
+            "{}: {:.1} % of the complete pages ({} of {} texts), {:.1} % of the outline pages",
+            self.language.english_name(),
             percent(sums[1]),
             sums[1].0,
             sums[1].1,
@@ -118,7 +124,7 @@ pub struct Update {
     pub changed: bool,
 }
 
-/// The texts of `lines`, without those that have nothing to translate (only code, maths or Chinese).
+/// The texts of `lines`, without those that have nothing to translate (only code or maths).
 pub(crate) fn texts(lines: &[Line]) -> Result<Vec<Text>> {
     let markdown = join(lines);
     let messages = extract_messages(&markdown)
@@ -195,20 +201,25 @@ fn page_texts(root: &Path, page: &Page) -> Result<Vec<Text>> {
     texts(&prepare(root, page)?.lines).with_context(|| page.shown_path().display().to_string())
 }
 
-fn metadata() -> CatalogMetadata {
+/// The catalogue of `language` as errors name it.
+fn shown(language: Language) -> String {
+    language.catalogue().unwrap_or_default()
+}
+
+fn metadata(language: Language) -> CatalogMetadata {
     let mut metadata = CatalogMetadata::new();
     metadata.project_id_version = "Kindling".to_owned();
     metadata.mime_version = "1.0".to_owned();
     metadata.content_type = "text/plain; charset=UTF-8".to_owned();
     metadata.content_transfer_encoding = "8bit".to_owned();
-    metadata.language = "zh-CN".to_owned();
+    metadata.language = language.code().to_owned();
     metadata
 }
 
 /// Reads a catalogue; an absent file is an empty one.
-pub(crate) fn read(file: &Path) -> Result<Catalog> {
+pub(crate) fn read(language: Language, file: &Path) -> Result<Catalog> {
     if !file.exists() {
-        return Ok(Catalog::new(metadata()));
+        return Ok(Catalog::new(metadata(language)));
     }
     let text =
         std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
@@ -217,7 +228,7 @@ pub(crate) fn read(file: &Path) -> Result<Catalog> {
     }
     // The parser fails hard on a header that lacks a field; ours has them all, and the file's own tells nothing.
     let temporary = tempfile::NamedTempFile::new()?;
-    polib::po_file::write(&Catalog::new(metadata()), temporary.path())?;
+    polib::po_file::write(&Catalog::new(metadata(language)), temporary.path())?;
     let header = std::fs::read_to_string(temporary.path())?;
     std::fs::write(
         temporary.path(),
@@ -294,9 +305,9 @@ fn is_quoted(text: &str) -> bool {
 
 /// Reads a catalogue for a build: its emphasis is written as HTML. Markdown sees `**` and `_` only next to spaces
 /// or punctuation, and Chinese has no spaces.
-pub(crate) fn read_for_build(file: &Path) -> Result<Catalog> {
-    let source = read(file)?;
-    let mut catalog = Catalog::new(metadata());
+pub(crate) fn read_for_build(language: Language, file: &Path) -> Result<Catalog> {
+    let source = read(language, file)?;
+    let mut catalog = Catalog::new(metadata(language));
     for message in source.messages() {
         let mut builder = Message::build_singular();
         builder
@@ -391,34 +402,33 @@ fn write(catalog: &Catalog, file: &Path) -> Result<bool> {
 }
 
 /// Whether [`update_catalogue`] would change the catalogue. Nothing is written.
-pub fn catalogue_is_stale(root: &Path) -> Result<bool> {
-    let (catalog, _) = updated(root)?;
-    let file = root.join(CATALOGUE);
+pub fn catalogue_is_stale(root: &Path, language: Language) -> Result<bool> {
+    let (catalog, _) = updated(root, language)?;
+    let file = root.join(shown(language));
     Ok(std::fs::read_to_string(&file).ok() != Some(text_of(&catalog)?))
 }
 
-/// Brings `book/po/zh-CN.po` in step with the pages: new texts get an empty translation, or the fuzzy one of a
+/// Brings the catalogue of `language` in step with the pages: new texts get an empty translation, or the fuzzy one of a
 /// similar text that has gone; texts that no page has are dropped. The same pages give the same file.
-pub fn update_catalogue(root: &Path) -> Result<Update> {
+pub fn update_catalogue(root: &Path, language: Language) -> Result<Update> {
     let _lock = lock(root);
-    let (catalog, mut update) = updated(root)?;
-    update.changed = write(&catalog, &root.join(CATALOGUE))?;
+    let (catalog, mut update) = updated(root, language)?;
+    update.changed = write(&catalog, &root.join(shown(language)))?;
     Ok(update)
 }
 
 /// Keeps others from writing the catalogue at the same time, for as long as the result lives; where folders cannot
 /// be locked, the last one wins.
 fn lock(root: &Path) -> Option<std::fs::File> {
-    let folder = std::fs::File::open(root.join(CATALOGUE).parent()?).ok()?;
+    let folder = std::fs::File::open(root.join(CATALOGUES)).ok()?;
     folder.lock().ok()?;
     Some(folder)
 }
 
 /// The catalogue in step with the pages, and what that changes.
-fn updated(root: &Path) -> Result<(Catalog, Update)> {
+fn updated(root: &Path, language: Language) -> Result<(Catalog, Update)> {
     let book = Book::open(root)?;
-    let file = root.join(CATALOGUE);
-    let old = read(&file)?;
+    let old = read(language, &root.join(shown(language)))?;
     let mut sources: Vec<(String, Vec<String>)> = Vec::new();
     let mut index: HashMap<String, usize> = HashMap::new();
     for (path, _, texts) in book_texts(root, &book)? {
@@ -445,7 +455,7 @@ fn updated(root: &Path) -> Result<(Catalog, Update)> {
         .messages()
         .filter(|message| !index.contains_key(message.msgid()))
         .count();
-    let mut catalog = Catalog::new(metadata());
+    let mut catalog = Catalog::new(metadata(language));
     for (id, paths) in sources {
         let mut builder = Message::build_singular();
         let source = paths.join("\n");
@@ -494,10 +504,10 @@ fn most_similar<'a>(id: &str, gone: &[&'a dyn MessageView]) -> Option<&'a dyn Me
 }
 
 /// The texts of a page (all pages when `page` is none) that wait for a translation, as a catalogue of their own.
-pub fn untranslated(root: &Path, page: Option<&Path>) -> Result<String> {
+pub fn untranslated(root: &Path, language: Language, page: Option<&Path>) -> Result<String> {
     let book = Book::open(root)?;
-    let catalog = read(&root.join(CATALOGUE))?;
-    let mut result = Catalog::new(metadata());
+    let catalog = read(language, &root.join(shown(language)))?;
+    let mut result = Catalog::new(metadata(language));
     for (path, _, texts) in book_texts(root, &book)? {
         let wanted =
             page.is_none_or(|page| path.ends_with(page) || path.with_extension("").ends_with(page));
@@ -524,14 +534,14 @@ pub fn untranslated(root: &Path, page: Option<&Path>) -> Result<String> {
         .to_owned())
 }
 
-/// Takes the translations of the catalogue `part` into the book's own. Returns how many it took.
-pub fn merge(root: &Path, part: &Path) -> Result<usize> {
+/// Takes the translations of the catalogue `part` into the book's own of `language`. Returns how many it took.
+pub fn merge(root: &Path, language: Language, part: &Path) -> Result<usize> {
     if !part.is_file() {
         bail!("{}: there is no such catalogue", part.display());
     }
-    let part_catalog = read(part)?;
+    let part_catalog = read(language, part)?;
     let _lock = lock(root);
-    let (mut catalog, _) = updated(root)?;
+    let (mut catalog, _) = updated(root, language)?;
     let mut taken = 0;
     for message in part_catalog
         .messages()
@@ -556,7 +566,7 @@ pub fn merge(root: &Path, part: &Path) -> Result<usize> {
         );
         taken += 1;
     }
-    write(&catalog, &root.join(CATALOGUE))?;
+    write(&catalog, &root.join(shown(language)))?;
     Ok(taken)
 }
 
@@ -567,9 +577,9 @@ fn is_translated(catalog: &Catalog, id: &str) -> bool {
 }
 
 /// Counts the translated texts of every page.
-pub fn coverage(root: &Path) -> Result<Coverage> {
+pub fn coverage(root: &Path, language: Language) -> Result<Coverage> {
     let book = Book::open(root)?;
-    let catalog = read(&root.join(CATALOGUE))?;
+    let catalog = read(language, &root.join(shown(language)))?;
     let pages = book_texts(root, &book)?
         .into_iter()
         .map(|(path, complete, texts)| {
@@ -587,13 +597,15 @@ pub fn coverage(root: &Path) -> Result<Coverage> {
             }
         });
     Ok(Coverage {
+        language,
         pages: pages.collect(),
     })
 }
 
 /// What a translation lost or added: code spans, maths and link targets must be those of the original.
-pub fn check_translations(root: &Path) -> Result<Vec<String>> {
-    let catalog = read(&root.join(CATALOGUE))?;
+pub fn check_translations(root: &Path, language: Language) -> Result<Vec<String>> {
+    let file = shown(language);
+    let catalog = read(language, &root.join(shown(language)))?;
     let mut problems = Vec::new();
     for message in catalog
         .messages()
@@ -607,18 +619,20 @@ pub fn check_translations(root: &Path) -> Result<Vec<String>> {
         let start: String = id.chars().take(60).collect();
         for part in wanted.difference(&found) {
             problems.push(format!(
-                "{source}: the translation of `{start}…` lacks {part}; add it in {CATALOGUE}"
+                "{source}: the translation of `{start}…` lacks {part}; add it in {file}"
             ));
         }
         for part in found.difference(&wanted) {
             problems.push(format!(
-                "{source}: the translation of `{start}…` has {part}, the original has not; mend it in {CATALOGUE}"
+                "{source}: the translation of `{start}…` has {part}, the original has not; mend it in {file}"
             ));
         }
-        if id.starts_with("Figure: ") && !message.msgstr().unwrap_or_default().starts_with("图：")
+        let caption = language.words().caption.first();
+        if let Some(caption) = caption.filter(|_| id.starts_with(CAPTION))
+            && !message.msgstr().unwrap_or_default().starts_with(caption)
         {
             problems.push(format!(
-                "{source}: the translation of `{start}…` must start with `图：`"
+                "{source}: the translation of `{start}…` must start with `{caption}`"
             ));
         }
     }
@@ -642,14 +656,19 @@ fn fixed_parts(markdown: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// The Markdown of `prepared` in the language of `catalog`.
-pub(crate) fn translate(prepared: &Prepared, catalog: &Catalog) -> Result<String> {
+/// The Markdown of `prepared` in `language`, whose translations `catalog` holds.
+pub(crate) fn translate(
+    prepared: &Prepared,
+    language: Language,
+    catalog: &Catalog,
+) -> Result<String> {
     let markdown = join(&prepared.lines);
     let events = extract_events(&markdown, None);
     let what = || {
         format!(
-            "book/src/{}: cannot translate; compare its texts in {CATALOGUE}",
-            prepared.path.display()
+            "book/src/{}: cannot translate; compare its texts in {}",
+            prepared.path.display(),
+            shown(language)
         )
     };
     let translated = translate_events(&events, catalog)

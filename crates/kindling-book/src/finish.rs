@@ -383,7 +383,11 @@ impl Finish<'_> {
         } else {
             "<main data-pagefind-body>"
         };
-        let root_script = format!("const book_root = \"{root}\";\n            const path_to_root");
+        // For the scripts of the theme; a `</` would end the element that they stand in.
+        let page_words = words.page.trim_end().replace("</", "<\\/");
+        let root_script = format!(
+            "const book_root = \"{root}\";\n            const book_words = {page_words};\n            const path_to_root"
+        );
         let changes = [
             (
                 "<div class=\"right-buttons\">",

@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn what_is_printed_grows_and_progress_lines_are_overwritten() {
-        let mut live = Live::new("a-1", Language::English);
+        let mut live = Live::new("a-1", Language::SOURCE);
         let said = |lines| display(LeftOut { lines, bytes: 9 }.data());
         let outputs = [
             printed("stdout", "\rstep 1"),
@@ -216,7 +216,8 @@ mod tests {
 
     #[test]
     fn values_are_shown_as_in_the_book() {
-        let mut live = Live::new("a-1\"$1", Language::Chinese);
+        let chinese = Language::with_code("zh-CN").unwrap();
+        let mut live = Live::new("a-1\"$1", chinese);
         let mut shown = |data: Value| page(live.show(&display(data))).concat();
         assert_eq!(
             shown(json!({"text/plain": "1 < 2"})),
@@ -234,14 +235,14 @@ mod tests {
         assert!(shown(json!({"image/svg+xml": "no drawing"})).contains("not an SVG file"));
         assert!(shown(json!({"image/png": "AAB="})).contains("src=\"data:image/png;base64,AAB=\""));
         assert_eq!(
-            left_out(1_000, Language::Chinese),
+            left_out(1_000, chinese),
             "<p class=\"output-left-out\">……省略 1,000 个字符……</p>"
         );
     }
 
     #[test]
     fn what_was_lost_is_not_gone_on_with() {
-        let mut live = Live::new("a", Language::English);
+        let mut live = Live::new("a", Language::SOURCE);
         let first = live.show(&printed("stdout", "a"));
         assert!(
             matches!(&first[..], [Change::Append(_), Change::Print { last, .. }] if last == "a")

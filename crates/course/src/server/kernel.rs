@@ -59,7 +59,7 @@ pub async fn connect(
         Ok(crates) => crates,
         Err(error) => return (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
     };
-    let language = Language::with_code(&wish.language).unwrap_or(Language::English);
+    let language = Language::with_code(&wish.language).unwrap_or(Language::SOURCE);
     upgrade
         .max_message_size(LARGEST_MESSAGE)
         .on_upgrade(move |socket| talk(socket, shared, crates, language))

@@ -124,9 +124,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_page_that_does_not_read_costs_bounded_memory_and_is_told_what_it_missed() {
-        let outbox = Outbox::new(Language::English);
+        let outbox = Outbox::new(Language::SOURCE);
         outbox.tell(json!({"type": "started", "cell": "a"}));
-        let mut live = Live::new("a", Language::English);
+        let mut live = Live::new("a", Language::SOURCE);
         for _ in 0..24 {
             outbox.output(
                 "a",
@@ -155,7 +155,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_page_that_asks_for_ever_and_reads_nothing_is_given_up() {
-        let outbox = Outbox::new(Language::English);
+        let outbox = Outbox::new(Language::SOURCE);
         for _ in 0..=MOST {
             outbox.tell(json!({"type": "problem", "message": "unknown"}));
         }
