@@ -372,9 +372,7 @@ fn finish_script(language: Language, folder: &Path) -> Result<()> {
         .with_context(|| format!("cannot read {}", file.display()))?;
     for (english, own) in language.words().script {
         if !script.contains(english) {
-            bail!(
-                "mdBook's book.js has no `{english}` any more; adapt kindling-book/src/language"
-            );
+            bail!("mdBook's book.js has no `{english}` any more; adapt kindling-book/src/language");
         }
         script = script.replace(english, own);
     }

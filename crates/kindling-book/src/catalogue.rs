@@ -5,7 +5,7 @@ use crate::language::Language;
 use crate::maths::{Line, join};
 use crate::source::{CAPTION, Prepared, is_marker, prepare};
 use anyhow::{Context, Result, anyhow, bail};
-use kindling_pages::{Book, Page};
+use kindling_pages::{Book, Page, write_whole};
 use mdbook_i18n_helpers::{
     extract_events, extract_messages, reconstruct_markdown, translate_events,
 };
@@ -376,29 +376,10 @@ fn text_of(catalog: &Catalog) -> Result<String> {
     ))
 }
 
-/// A temporary file in `folder` with the rights of any other file, for it will stay.
-fn shared_file(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    let builder = builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-    builder.tempfile_in(folder)
-}
-
-/// Writes a catalogue through a temporary file, and only when it differs.
+/// Writes a catalogue, and only when it differs.
 fn write(catalog: &Catalog, file: &Path) -> Result<bool> {
-    let text = text_of(catalog)?;
-    if std::fs::read_to_string(file).is_ok_and(|old| old == text) {
-        return Ok(false);
-    }
-    let folder = file.parent().context("a catalogue lies in a folder")?;
-    std::fs::create_dir_all(folder)
-        .with_context(|| format!("cannot create {}", folder.display()))?;
-    let temporary = shared_file(folder)?;
-    std::fs::write(temporary.path(), text)?;
-    temporary
-        .persist(file)
-        .with_context(|| format!("cannot replace {}", file.display()))?;
-    Ok(true)
+    write_whole(file, &text_of(catalog)?)
+        .with_context(|| format!("cannot write {}", file.display()))
 }
 
 /// Whether [`update_catalogue`] would change the catalogue. Nothing is written.

@@ -5,6 +5,7 @@ use crate::report::{Doing, Parts, Report};
 use crate::workspace::{self, Units};
 use crate::{Crates, Home, Session, shared, sources};
 use anyhow::{Context, Result, anyhow, bail};
+use data_encoding::HEXLOWER;
 use kindling_cargo::Count;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -137,11 +138,7 @@ fn stamp_of(home: &Home, crates: Crates) -> Result<String> {
             std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?,
         );
     }
-    Ok(hash
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
+    Ok(HEXLOWER.encode(&hash.finalize()))
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {

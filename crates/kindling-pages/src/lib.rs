@@ -9,6 +9,7 @@ mod cell;
 mod doctest;
 mod error;
 mod extra;
+mod file;
 mod front_matter;
 mod include;
 mod notebook;
@@ -21,6 +22,7 @@ pub use cell::{Cell, CellKind, CodeLine, OTHER_FENCES, Tags, code_line};
 pub use doctest::{Doctest, doctests, module_name};
 pub use error::PageError;
 pub use extra::{EXTRA_CRATES, ExtraCrate, kernel_names};
+pub use file::write_whole;
 pub use front_matter::{FrontMatter, Status};
 pub use include::{Resolved, resolve_includes};
 pub use notebook::{

@@ -16,6 +16,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+use data_encoding::HEXLOWER;
 use kindling_kernel::{Crates, Pool, PoolState, Report};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -218,7 +219,7 @@ fn token() -> Result<String> {
     let mut bytes = [0; 24];
     getrandom::fill(&mut bytes)
         .map_err(|error| anyhow!("no random numbers from the system: {error}"))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(HEXLOWER.encode(&bytes))
 }
 
 #[cfg(test)]
