@@ -3,6 +3,7 @@
 
 use crate::language::Language;
 use crate::maths::{Line, join};
+use crate::pattern::patterns;
 use crate::source::{CAPTION, Prepared, is_marker, prepare};
 use anyhow::{Context, Result, anyhow, bail};
 use kindling_pages::{Book, Page, write_whole};
@@ -13,11 +14,9 @@ use polib::catalog::Catalog;
 use polib::message::{Message, MessageFlags, MessageView};
 use polib::metadata::CatalogMetadata;
 use pulldown_cmark::{Event, Parser, Tag, TagEnd};
-use regex::Regex;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
 
 /// Where the catalogues lie, one for each language that the pages are translated into.
 const CATALOGUES: &str = "book/po";
@@ -322,28 +321,20 @@ pub(crate) fn read_for_build(language: Language, file: &Path) -> Result<Catalog>
     Ok(catalog)
 }
 
-static FIXED: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"`[^`]*`|\]\([^)]*\)|<[^>]*>|\\.").ok());
-static STRONG: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\*\*([^*]+)\*\*").ok());
-static STAR: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\*([^*\s][^*]*)\*").ok());
-static UNDERSCORE: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"(^|[^A-Za-z0-9_])_([^_\s][^_]*)_").ok());
+patterns! {
+    FIXED = r"`[^`]*`|\]\([^)]*\)|<[^>]*>|\\.";
+    STRONG = r"\*\*([^*]+)\*\*";
+    STAR = r"\*([^*\s][^*]*)\*";
+    UNDERSCORE = r"(^|[^A-Za-z0-9_])_([^_\s][^_]*)_";
+}
 
 /// Writes `**a**` as `<strong>a</strong>`, `*a*` and `_a_` as `<em>a</em>`, outside code, links and HTML.
 fn emphasise(text: &str) -> String {
-    let (Some(fixed), Some(strong), Some(star), Some(underscore)) = (
-        FIXED.as_ref(),
-        STRONG.as_ref(),
-        STAR.as_ref(),
-        UNDERSCORE.as_ref(),
-    ) else {
-        return text.to_owned();
-    };
-    let parts: Vec<&str> = fixed.find_iter(text).map(|found| found.as_str()).collect();
-    let masked = fixed.replace_all(text, "\u{E000}");
-    let marked = strong.replace_all(&masked, "<strong>$1</strong>");
-    let marked = star.replace_all(&marked, "<em>$1</em>");
-    let marked = underscore.replace_all(&marked, "$1<em>$2</em>");
+    let parts: Vec<&str> = FIXED.find_iter(text).collect();
+    let masked = FIXED.replace_all(text, "\u{E000}");
+    let marked = STRONG.replace_all(&masked, "<strong>$1</strong>");
+    let marked = STAR.replace_all(&marked, "<em>$1</em>");
+    let marked = UNDERSCORE.replace_all(&marked, "$1<em>$2</em>");
     let mut parts = parts.into_iter();
     marked
         .split('\u{E000}')

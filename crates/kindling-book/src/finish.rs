@@ -3,12 +3,11 @@
 use crate::language::Language;
 use crate::maths::escape;
 use crate::outputs::{self, Outputs};
+use crate::pattern::patterns;
 use crate::source::{CAPTION, CellSlot, NOTES, Slot, find_marker};
 use crate::svg::Svg;
 use kindling_pages::{CellKind, FrontMatter, PageError, Shown, Status, code_line, notebook_path};
-use regex::Regex;
 use std::path::Path;
-use std::sync::LazyLock;
 
 /// What a page needs besides its HTML.
 pub(crate) struct Finish<'a> {
@@ -32,15 +31,11 @@ pub(crate) struct Maths {
     pub html: String,
 }
 
-/// mdBook's zoomable image of an SVG file, with the paragraph around it when it stands alone.
-static IMAGE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    let image = r#"<img src="([^":]+\.svg)" alt="([^"]*)"[^>]*>"#;
-    Regex::new(&format!(
-        r#"(?s)(<p>)?<label class="checkbox-label"><input[^>]*>{image}.*?</label>(</p>)?"#
-    ))
-    .ok()
-});
-static TAGS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"<[^>]*>").ok());
+patterns! {
+    /// mdBook's zoomable image of an SVG file, with the paragraph around it when it stands alone.
+    IMAGE = r#"(?s)(<p>)?<label class="checkbox-label"><input[^>]*><img src="([^":]+\.svg)" alt="([^"]*)"[^>]*>.*?</label>(</p>)?"#;
+    TAGS = r"<[^>]*>";
+}
 
 impl Finish<'_> {
     fn error(&self, line: usize, message: impl Into<String>) -> PageError {
@@ -171,9 +166,7 @@ impl Finish<'_> {
         for maths in self.maths {
             text = text.replace(&maths.html, &escape(&maths.tex));
         }
-        let text = TAGS.as_ref().map_or(text.clone(), |tags| {
-            tags.replace_all(&text, "").into_owned()
-        });
+        let text = TAGS.replace_all(&text, "");
         text.replace("&lt;", "<")
             .replace("&gt;", ">")
             .replace("&quot;", "\"")
@@ -314,13 +307,10 @@ impl Finish<'_> {
 
     /// SVG files named by a page become part of it, so that they follow the theme's colours.
     fn inline_pictures(&self, html: &str) -> Result<String, PageError> {
-        let Some(image) = IMAGE.as_ref() else {
-            return Ok(html.to_owned());
-        };
         let mut result = String::with_capacity(html.len());
         let mut rest = html;
         let mut count = 0;
-        while let Some(found) = image.captures(rest) {
+        while let Some(found) = IMAGE.captures(rest) {
             let Some(all) = found.get(0) else { break };
             let error = |message: String| self.error(1, format!("{}: {message}", &found[2]));
             let file = self

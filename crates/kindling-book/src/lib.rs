@@ -12,6 +12,7 @@ mod links;
 mod live;
 mod maths;
 mod outputs;
+mod pattern;
 mod source;
 mod svg;
 
