@@ -1,21 +1,9 @@
 'use strict';
 
-/* global book_root */
+/* global book_root, book_words */
 
 // What mdBook's own frame lacks: a search in every language, and a way to the other language that keeps the place.
 (function book() {
-    const chinese = document.documentElement.lang.startsWith('zh');
-    const words = chinese
-        ? {
-            placeholder: '在书中搜索……', close: '关闭', none: '没有找到', found: n => `找到 ${n} 页`,
-            missing: '搜索索引不在这里：请先运行 cargo course book。', more: '更多结果',
-        }
-        : {
-            placeholder: 'Search the book …', close: 'Close', none: 'Nothing found',
-            found: n => `${n} page${n === 1 ? '' : 's'} found`,
-            missing: 'The search index is not here: run cargo course book first.', more: 'More results',
-        };
-
     document.querySelectorAll('.language-link').forEach(link => {
         link.addEventListener('click', () => {
             link.hash = window.location.hash;
@@ -26,6 +14,7 @@
     if (!toggle) {
         return;
     }
+    const words = book_words.search;
     const root = new URL(book_root || './', document.baseURI);
     let dialog = null;
     let pagefind = null;
@@ -41,7 +30,7 @@
     async function engine() {
         if (!pagefind) {
             pagefind = await import(new URL('pagefind/pagefind.js', root).href);
-            await pagefind.options({ excerptLength: chinese ? 40 : 24 });
+            await pagefind.options({ excerptLength: words.excerpt });
             await pagefind.init();
         }
         return pagefind;
@@ -103,7 +92,7 @@
         if (turn !== latest) {
             return;
         }
-        status.textContent = found.results.length ? words.found(found.results.length) : words.none;
+        status.textContent = found.results.length ? words.found[found.results.length === 1 ? 0 : 1].replace('{count}', found.results.length) : words.none;
         results.replaceChildren(...pages.map(result));
         if (found.results.length > limit) {
             const more = element('button', { type: 'button', class: 'book-search-more' }, words.more);

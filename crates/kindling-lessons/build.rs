@@ -1,6 +1,6 @@
 //! Writes one module for each lesson, and one for each cell that must fail; and the programs themselves, for clippy.
 
-use kindling_pages::{Book, Page, PageError, Program, doctests, module_name, program};
+use kindling_pages::{Book, ExtraCrate, Page, PageError, Program, doctests, module_name, program};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
@@ -51,9 +51,9 @@ fn generate() -> Result<(), Box<dyn std::error::Error>> {
         if !is_wanted(page, &only) {
             continue;
         }
-        if !has_crates(page) {
+        if let Some(feature) = missing_feature(page) {
             println!(
-                "cargo::warning={} is left out: it needs the feature `tables`",
+                "cargo::warning={} is left out: it needs the feature `{feature}`",
                 page.shown_path().display()
             );
             continue;
@@ -93,12 +93,11 @@ fn is_wanted(page: &Page, only: &str) -> bool {
     only.is_empty() || only.split(',').any(|wanted| Path::new(wanted) == name)
 }
 
-/// Whether the crate that the page asks for is compiled here.
-fn has_crates(page: &Page) -> bool {
-    match page.front.crates.as_deref() {
-        None | Some("kindling-detection") => true,
-        Some(name) => name == "kindling-tables" && env::var_os("CARGO_FEATURE_TABLES").is_some(),
-    }
+/// The feature that compiles the crate that the page asks for, where it is off.
+fn missing_feature(page: &Page) -> Option<&'static str> {
+    let feature = ExtraCrate::named(page.front.crates.as_deref()?)?.feature?;
+    let variable = format!("CARGO_FEATURE_{}", feature.to_uppercase());
+    env::var_os(variable).is_none().then_some(feature)
 }
 
 /// The page's program as a module. Line 1 of the page, where its front matter starts, says what a lesson may do.

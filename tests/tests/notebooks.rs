@@ -1,7 +1,7 @@
 //! The notebooks in real Jupyter: nbclient runs every cell of a lesson through the kernelspec that it names.
 
 use anyhow::Result;
-use kindling_kernel::{Home, is_prepared};
+use kindling_kernel::{Crates, Home, is_prepared};
 use kindling_skip::{Need, skip};
 use kindling_tests::{course, root};
 use std::path::PathBuf;
@@ -10,11 +10,12 @@ use std::process::Command;
 const PROGRAM: &str = r#"
 import sys, time, nbformat
 from nbclient import NotebookClient
-for path in sys.argv[1:]:
+kernels = sys.argv[1].split(",")
+for path in sys.argv[2:]:
     start = time.time()
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
-    assert notebook.metadata.kernelspec.name in ("kindling", "kindling-detection", "kindling-tables"), path
+    assert notebook.metadata.kernelspec.name in kernels, path
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = []
@@ -78,9 +79,10 @@ fn run(notebooks: &[PathBuf]) -> Result<()> {
         .unwrap_or_default()
         .trim()
         .to_owned();
+    let kernels: Vec<&str> = Crates::all().map(Crates::kernel).collect();
     let scratch = tempfile::tempdir()?;
     let output = Command::new(python)
-        .args(["-c", PROGRAM])
+        .args(["-c", PROGRAM, &kernels.join(",")])
         .args(notebooks)
         .current_dir(scratch.path())
         .env("JUPYTER_PATH", home.jupyter())

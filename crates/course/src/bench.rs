@@ -1,7 +1,8 @@
 //! `course bench`: measures, in one run, what the preparation is worth.
 
 use anyhow::{Context, Result, ensure};
-use kindling_kernel::{Home, Outcome, Session, settle};
+use kindling_kernel::{Home, Outcome, Session};
+use kindling_pages::settle;
 use nbformat::v4::Output;
 use serde::Serialize;
 use std::time::{Duration, Instant};

@@ -29,9 +29,13 @@ pub struct Args {
     #[arg(long, value_name = "PAGE", conflicts_with_all = ["dest", "check"])]
     untranslated: Option<PathBuf>,
 
-    /// Take the translations of this catalogue into `book/po/zh-CN.po`.
+    /// Take the translations of this catalogue into the book's own, such as `book/po/zh-CN.po`.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["dest", "check", "untranslated"])]
     merge: Option<PathBuf>,
+
+    /// The language to translate into, by its code.
+    #[arg(long, value_name = "CODE", default_value = "zh-CN", value_parser = translated)]
+    language: Language,
 }
 
 /// Runs the command in the repository that the current folder belongs to.
@@ -46,14 +50,17 @@ pub fn run(args: Args) -> Result<()> {
     }
     if let Some(page) = &args.untranslated {
         let page = (page != Path::new("all")).then_some(page.as_path());
-        print!("{}", kindling_book::untranslated(&root, page)?);
+        print!(
+            "{}",
+            kindling_book::untranslated(&root, args.language, page)?
+        );
         return Ok(());
     }
     if let Some(file) = &args.merge {
-        let taken = kindling_book::merge(&root, file)?;
+        let taken = kindling_book::merge(&root, args.language, file)?;
         println!(
             "{taken} translations taken into {}",
-            kindling_book::CATALOGUE
+            args.language.catalogue().unwrap_or_default()
         );
         return Ok(());
     }
@@ -82,16 +89,26 @@ pub fn run(args: Args) -> Result<()> {
 pub fn check(root: &Path) -> Result<()> {
     let pages = kindling_book::check(root)?;
     println!("{pages} pages: links, pictures, formulas and fences are right");
-    let coverage = kindling_book::coverage(root)?;
-    println!("{coverage}");
-    let mut problems = coverage.missing();
-    problems.extend(kindling_book::check_translations(root)?);
-    if problems.is_empty() {
-        return Ok(());
+    for language in Language::translated() {
+        let coverage = kindling_book::coverage(root, language)?;
+        println!("{coverage}");
+        let mut problems = coverage.missing();
+        problems.extend(kindling_book::check_translations(root, language)?);
+        if !problems.is_empty() {
+            bail!(
+                "{}\n{} problems with the {} edition",
+                problems.join("\n"),
+                problems.len(),
+                language.english_name()
+            );
+        }
     }
-    bail!(
-        "{}\n{} problems with the Chinese edition",
-        problems.join("\n"),
-        problems.len()
-    );
+    Ok(())
+}
+
+/// The language with this code, if the pages are translated into it.
+fn translated(code: &str) -> Result<Language, String> {
+    let known: Vec<&str> = Language::translated().map(Language::code).collect();
+    let found = Language::with_code(code).filter(|language| known.contains(&language.code()));
+    found.ok_or_else(|| format!("the pages are translated into: {}", known.join(", ")))
 }

@@ -119,14 +119,19 @@ fn notebooks(book: &Book) -> Result<String> {
 }
 
 fn translations(root: &Path) -> Result<String> {
-    let coverage = kindling_book::coverage(root)?;
-    let mut problems = coverage.missing();
-    problems.extend(kindling_book::check_translations(root)?);
-    if kindling_book::catalogue_is_stale(root)? {
-        let advice = "is not in step with the pages; run `cargo course sync`";
-        problems.push(format!("{} {advice}", kindling_book::CATALOGUE));
+    let (mut problems, mut summary) = (Vec::new(), Vec::new());
+    for language in kindling_book::Language::translated() {
+        let coverage = kindling_book::coverage(root, language)?;
+        problems.extend(coverage.missing());
+        problems.extend(kindling_book::check_translations(root, language)?);
+        if kindling_book::catalogue_is_stale(root, language)? {
+            let file = language.catalogue().unwrap_or_default();
+            let advice = "is not in step with the pages; run `cargo course sync`";
+            problems.push(format!("{file} {advice}"));
+        }
+        summary.push(coverage.to_string());
     }
-    all_well(problems, &coverage.to_string())
+    all_well(problems, &summary.join("\n"))
 }
 
 /// The summary, or an error with every problem on lines of its own.

@@ -43,7 +43,7 @@ pub fn run(args: Args) -> Result<()> {
         println!("{}", python.display());
         return Ok(());
     }
-    crate::kernel::prepare_kernel(&home, &[Crates::Course])?;
+    crate::kernel::prepare_kernel(&home, &[Crates::COURSE])?;
     name_kernels(&home)?;
     let runtime = tokio::runtime::Runtime::new()?;
     let result = runtime.block_on(serve(&home, &root, &python, &args));
@@ -108,10 +108,10 @@ impl Lab {
             .arg("--LabApp.default_url=/lab/tree/notebooks")
             .arg("--MappingKernelManager.default_kernel_name=kindling")
             .arg("--KernelSpecManager.ensure_native_kernel=False")
-            // Named once for each: the kernel of most pages, and those of pages that use annotated photographs or tables.
-            .arg("--KernelSpecManager.allowed_kernelspecs=kindling")
-            .arg("--KernelSpecManager.allowed_kernelspecs=kindling-detection")
-            .arg("--KernelSpecManager.allowed_kernelspecs=kindling-tables")
+            .args(kindling_kernel::Crates::all().map(|crates| {
+                let name = crates.kernel();
+                format!("--KernelSpecManager.allowed_kernelspecs={name}")
+            }))
             // A kernel that is prepared when its notebook is first opened takes longer than Jupyter's minute.
             .arg("--MappingKernelManager.kernel_info_timeout=3600")
             .args([

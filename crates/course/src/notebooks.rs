@@ -8,6 +8,7 @@ use execute::Cells;
 use futures_util::{StreamExt, stream};
 use kindling_pages::{
     Book, Page, fingerprint, mark_run, notebook, notebook_path, outputs_of, read_notebook, to_json,
+    write_whole,
 };
 use nbformat::v4::Notebook;
 use std::num::NonZero;
@@ -53,14 +54,14 @@ pub fn run(args: Args) -> Result<()> {
         let (run, rest): (Vec<&Page>, Vec<&Page>) = lessons.iter().partition(|page| {
             args.check
                 || args.force
-                || read_notebook(&book.root.join(notebook_path(page)))
+                || read_notebook(&book.root.join(notebook_path(&page.path)))
                     .map_or(true, |stored| needs_run(page, stored.as_ref()))
         });
         for page in rest {
             problems.extend(write_source(&book, page).err());
             println!(
                 "{}: unchanged, not run again",
-                notebook_path(page).display()
+                notebook_path(&page.path).display()
             );
         }
         problems.extend(execute_pages(&book, &run, &args)?);
@@ -163,7 +164,7 @@ async fn execute_page(
     check: bool,
     cells: &Cells,
 ) -> Result<()> {
-    let path = book.root.join(notebook_path(page));
+    let path = book.root.join(notebook_path(&page.path));
     let shown = path_shown(&path, book);
     let stored = read_notebook(&path)?;
     if check {
@@ -178,7 +179,7 @@ async fn execute_page(
         }
         None => {
             mark_run(&mut fresh, page);
-            write_atomically(&path, &to_json(&fresh)?)?;
+            write(&path, &to_json(&fresh)?)?;
             format!("run in {seconds:.0} s")
         }
     };
@@ -192,17 +193,20 @@ fn needs_run(page: &Page, stored: Option<&Notebook>) -> bool {
 }
 
 fn write_source(book: &Book, page: &Page) -> Result<()> {
-    let path = book.root.join(notebook_path(page));
+    let path = book.root.join(notebook_path(&page.path));
     let stored = read_notebook(&path)?;
-    write_atomically(
-        &path,
-        &to_json(&notebook(&book.root, page, stored.as_ref())?)?,
-    )
+    let fresh = notebook(&book.root, page, stored.as_ref())?;
+    write(&path, &to_json(&fresh)?)
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    write_whole(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(())
 }
 
 /// Fails, naming page and cell, when the notebook is not the one that the page gives.
 pub fn check_source(book: &Book, page: &Page) -> Result<()> {
-    let path = book.root.join(notebook_path(page));
+    let path = book.root.join(notebook_path(&page.path));
     let shown = path_shown(&path, book);
     let advice = "run `cargo course sync`";
     let Some(stored) = read_notebook(&path)? else {
@@ -255,7 +259,7 @@ fn orphans(book: &Book) -> Result<Vec<PathBuf>> {
     let expected: Vec<PathBuf> = book
         .lessons()
         .filter(|page| has_notebook(page))
-        .map(notebook_path)
+        .map(|page| notebook_path(&page.path))
         .collect();
     let mut found = Vec::new();
     collect(&book.root.join("notebooks"), &mut found)?;
@@ -312,23 +316,6 @@ fn path_shown(path: &Path, book: &Book) -> String {
         .to_string()
 }
 
-/// Writes `path` through a file beside it, and only when the text differs.
-pub fn write_atomically(path: &Path, text: &str) -> Result<()> {
-    if std::fs::read_to_string(path).is_ok_and(|old| old == text) {
-        return Ok(());
-    }
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)
-            .with_context(|| format!("cannot create {}", folder.display()))?;
-    }
-    let unfinished = path.with_extension("ipynb.part");
-    std::fs::write(&unfinished, text)
-        .with_context(|| format!("cannot write {}", unfinished.display()))?;
-    std::fs::rename(&unfinished, path)
-        .with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -344,7 +331,7 @@ mod tests {
         let book = Book::open(folder.path()).unwrap();
         let mut ran = notebook(folder.path(), &book.pages[0], None).unwrap();
         mark_run(&mut ran, &book.pages[0]);
-        write_atomically(
+        write(
             &folder.path().join("notebooks/a/b.ipynb"),
             &to_json(&ran).unwrap(),
         )

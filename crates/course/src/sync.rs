@@ -35,14 +35,16 @@ pub fn run(args: Args) -> Result<()> {
         jobs: None,
     };
     crate::notebooks::run(notebooks)?;
-    let update = kindling_book::update_catalogue(&root)?;
-    println!(
-        "{}: {} texts, {} new ({} of them with a guess to look at), {} dropped",
-        kindling_book::CATALOGUE,
-        update.total,
-        update.added,
-        update.fuzzy,
-        update.dropped
-    );
+    for language in kindling_book::Language::translated() {
+        let update = kindling_book::update_catalogue(&root, language)?;
+        println!(
+            "{}: {} texts, {} new ({} of them with a guess to look at), {} dropped",
+            language.catalogue().unwrap_or_default(),
+            update.total,
+            update.added,
+            update.fuzzy,
+            update.dropped
+        );
+    }
     crate::check::run(crate::check::Args::default())
 }

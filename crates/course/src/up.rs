@@ -261,7 +261,7 @@ async fn keep_kernel(root: PathBuf, shared: Arc<Shared>) {
         );
     }
     let tell = |status| drop(shared.status.send_replace(status));
-    if let Err(error) = prepare::kernel(Crates::Course, tell).await {
+    if let Err(error) = prepare::kernel(Crates::COURSE, tell).await {
         return unavailable(format!("{error:#}"));
     }
     // What few pages need waits for such a page.

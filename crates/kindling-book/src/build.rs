@@ -1,14 +1,14 @@
 //! The build: pages in, two finished books and their search index out, in one step.
 
 use crate::catalogue;
-use crate::finish::{Finish, Maths, notebook_path, translate_frame};
+use crate::finish::{Finish, Maths, translate_frame};
 use crate::language::Language;
 use crate::links;
 use crate::maths::{Renderer, replace};
 use crate::outputs::Outputs;
 use crate::source::{Prepared, marker, prepare};
 use anyhow::{Context, Result, anyhow, bail};
-use kindling_pages::{Book, PageError};
+use kindling_pages::{Book, PageError, notebook_path};
 use mdbook_driver::MDBook;
 use mdbook_driver::book::BookItem;
 use mdbook_driver::config::Config;
@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 /// What to build.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The languages; English must be among them.
+    /// The languages; the one of the pages must be among them.
     pub languages: Vec<Language>,
     /// The folder of the finished book; absent: `book/build` in the repository.
     pub dest: Option<PathBuf>,
@@ -125,7 +125,7 @@ fn uncaptioned(
         _ => None,
     });
     cells
-        .filter(|cell| crate::outputs::draws(&outputs.of(&cell.id, &cell.source)))
+        .filter(|cell| crate::outputs::draws(outputs.of(&cell.id, &cell.source)))
         .map(|cell| {
             let message = "this cell draws a picture; say what it shows in a paragraph `Figure: …` right after it";
             PageError::new(page.shown_path(), cell.line, message)
@@ -254,16 +254,16 @@ fn build_language(root: &Path, content: &Content, language: Language, folder: &P
     let book_root = root.join("book");
     let mut book =
         MDBook::load_with_config(&book_root, config).context("mdBook cannot load the book")?;
-    let catalog = match language {
-        Language::English => None,
-        Language::Chinese => Some(catalogue::read_for_build(&root.join(catalogue::CATALOGUE))?),
+    let catalog = match language.catalogue() {
+        None => None,
+        Some(file) => Some(catalogue::read_for_build(language, &root.join(file))?),
     };
     let renderer = Renderer::new();
     let mut texts: HashMap<PathBuf, (String, Vec<Maths>)> = HashMap::new();
     for page in &content.prepared {
         let markdown = match &catalog {
             None => crate::maths::join(&page.lines),
-            Some(catalog) => catalogue::translate(page, catalog)?,
+            Some(catalog) => catalogue::translate(page, language, catalog)?,
         };
         texts.insert(page.path.clone(), formulas(page, &markdown, &renderer)?);
     }
@@ -372,9 +372,7 @@ fn finish_script(language: Language, folder: &Path) -> Result<()> {
         .with_context(|| format!("cannot read {}", file.display()))?;
     for (english, own) in language.words().script {
         if !script.contains(english) {
-            bail!(
-                "mdBook's book.js has no `{english}` any more; adapt kindling-book/src/language.rs"
-            );
+            bail!("mdBook's book.js has no `{english}` any more; adapt kindling-book/src/language");
         }
         script = script.replace(english, own);
     }

@@ -1,10 +1,12 @@
 //! The translation catalogue: which texts there are, which are translated, and whether a translation keeps
 //! the code, the maths and the links of its original.
 
+use crate::language::Language;
 use crate::maths::{Line, join};
-use crate::source::{Prepared, is_marker, prepare};
+use crate::pattern::patterns;
+use crate::source::{CAPTION, Prepared, is_marker, prepare};
 use anyhow::{Context, Result, anyhow, bail};
-use kindling_pages::{Book, Page};
+use kindling_pages::{Book, Page, write_whole};
 use mdbook_i18n_helpers::{
     extract_events, extract_messages, reconstruct_markdown, translate_events,
 };
@@ -12,14 +14,12 @@ use polib::catalog::Catalog;
 use polib::message::{Message, MessageFlags, MessageView};
 use polib::metadata::CatalogMetadata;
 use pulldown_cmark::{Event, Parser, Tag, TagEnd};
-use regex::Regex;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
 
-/// The one catalogue, relative to the repository.
-pub const CATALOGUE: &str = "book/po/zh-CN.po";
+/// Where the catalogues lie, one for each language that the pages are translated into.
+const CATALOGUES: &str = "book/po";
 
 const SUMMARY: &str = "book/src/SUMMARY.md";
 
@@ -48,6 +48,8 @@ pub struct PageCoverage {
 /// How much of the book is translated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Coverage {
+    /// Into this language.
+    pub language: Language,
     /// The table of contents, then the pages in its order.
     pub pages: Vec<PageCoverage>,
 }
@@ -62,11 +64,13 @@ impl Coverage {
         unfinished
             .map(|page| {
                 format!(
-                    "{}:{}: {} of {} texts have no Chinese translation; fill them in {CATALOGUE}",
+                    "{}:{}: {} of {} texts have no {} translation; fill them in {}",
                     page.path.display(),
                     page.first_missing.unwrap_or(1),
                     page.total - page.translated,
-                    page.total
+                    page.total,
+                    self.language.english_name(),
+                    shown(self.language)
                 )
             })
             .collect()
@@ -94,7 +98,8 @@ impl fmt::Display for Coverage {
             |(translated, total): (usize, usize)| translated as f64 / total.max(1) as f64 * 100.0;
         write!(
             formatter,
-            "Chinese: {:.1} % of the complete pages ({} of {} texts), {:.1} % of the outline pages",
+            "{}: {:.1} % of the complete pages ({} of {} texts), {:.1} % of the outline pages",
+            self.language.english_name(),
             percent(sums[1]),
             sums[1].0,
             sums[1].1,
@@ -118,7 +123,7 @@ pub struct Update {
     pub changed: bool,
 }
 
-/// The texts of `lines`, without those that have nothing to translate (only code, maths or Chinese).
+/// The texts of `lines`, without those that have nothing to translate (only code or maths).
 pub(crate) fn texts(lines: &[Line]) -> Result<Vec<Text>> {
     let markdown = join(lines);
     let messages = extract_messages(&markdown)
@@ -195,20 +200,25 @@ fn page_texts(root: &Path, page: &Page) -> Result<Vec<Text>> {
     texts(&prepare(root, page)?.lines).with_context(|| page.shown_path().display().to_string())
 }
 
-fn metadata() -> CatalogMetadata {
+/// The catalogue of `language` as errors name it.
+fn shown(language: Language) -> String {
+    language.catalogue().unwrap_or_default()
+}
+
+fn metadata(language: Language) -> CatalogMetadata {
     let mut metadata = CatalogMetadata::new();
     metadata.project_id_version = "Kindling".to_owned();
     metadata.mime_version = "1.0".to_owned();
     metadata.content_type = "text/plain; charset=UTF-8".to_owned();
     metadata.content_transfer_encoding = "8bit".to_owned();
-    metadata.language = "zh-CN".to_owned();
+    metadata.language = language.code().to_owned();
     metadata
 }
 
 /// Reads a catalogue; an absent file is an empty one.
-pub(crate) fn read(file: &Path) -> Result<Catalog> {
+pub(crate) fn read(language: Language, file: &Path) -> Result<Catalog> {
     if !file.exists() {
-        return Ok(Catalog::new(metadata()));
+        return Ok(Catalog::new(metadata(language)));
     }
     let text =
         std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
@@ -217,7 +227,7 @@ pub(crate) fn read(file: &Path) -> Result<Catalog> {
     }
     // The parser fails hard on a header that lacks a field; ours has them all, and the file's own tells nothing.
     let temporary = tempfile::NamedTempFile::new()?;
-    polib::po_file::write(&Catalog::new(metadata()), temporary.path())?;
+    polib::po_file::write(&Catalog::new(metadata(language)), temporary.path())?;
     let header = std::fs::read_to_string(temporary.path())?;
     std::fs::write(
         temporary.path(),
@@ -294,9 +304,9 @@ fn is_quoted(text: &str) -> bool {
 
 /// Reads a catalogue for a build: its emphasis is written as HTML. Markdown sees `**` and `_` only next to spaces
 /// or punctuation, and Chinese has no spaces.
-pub(crate) fn read_for_build(file: &Path) -> Result<Catalog> {
-    let source = read(file)?;
-    let mut catalog = Catalog::new(metadata());
+pub(crate) fn read_for_build(language: Language, file: &Path) -> Result<Catalog> {
+    let source = read(language, file)?;
+    let mut catalog = Catalog::new(metadata(language));
     for message in source.messages() {
         let mut builder = Message::build_singular();
         builder
@@ -311,28 +321,20 @@ pub(crate) fn read_for_build(file: &Path) -> Result<Catalog> {
     Ok(catalog)
 }
 
-static FIXED: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"`[^`]*`|\]\([^)]*\)|<[^>]*>|\\.").ok());
-static STRONG: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\*\*([^*]+)\*\*").ok());
-static STAR: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\*([^*\s][^*]*)\*").ok());
-static UNDERSCORE: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"(^|[^A-Za-z0-9_])_([^_\s][^_]*)_").ok());
+patterns! {
+    FIXED = r"`[^`]*`|\]\([^)]*\)|<[^>]*>|\\.";
+    STRONG = r"\*\*([^*]+)\*\*";
+    STAR = r"\*([^*\s][^*]*)\*";
+    UNDERSCORE = r"(^|[^A-Za-z0-9_])_([^_\s][^_]*)_";
+}
 
 /// Writes `**a**` as `<strong>a</strong>`, `*a*` and `_a_` as `<em>a</em>`, outside code, links and HTML.
 fn emphasise(text: &str) -> String {
-    let (Some(fixed), Some(strong), Some(star), Some(underscore)) = (
-        FIXED.as_ref(),
-        STRONG.as_ref(),
-        STAR.as_ref(),
-        UNDERSCORE.as_ref(),
-    ) else {
-        return text.to_owned();
-    };
-    let parts: Vec<&str> = fixed.find_iter(text).map(|found| found.as_str()).collect();
-    let masked = fixed.replace_all(text, "\u{E000}");
-    let marked = strong.replace_all(&masked, "<strong>$1</strong>");
-    let marked = star.replace_all(&marked, "<em>$1</em>");
-    let marked = underscore.replace_all(&marked, "$1<em>$2</em>");
+    let parts: Vec<&str> = FIXED.find_iter(text).collect();
+    let masked = FIXED.replace_all(text, "\u{E000}");
+    let marked = STRONG.replace_all(&masked, "<strong>$1</strong>");
+    let marked = STAR.replace_all(&marked, "<em>$1</em>");
+    let marked = UNDERSCORE.replace_all(&marked, "$1<em>$2</em>");
     let mut parts = parts.into_iter();
     marked
         .split('\u{E000}')
@@ -365,60 +367,40 @@ fn text_of(catalog: &Catalog) -> Result<String> {
     ))
 }
 
-/// A temporary file in `folder` with the rights of any other file, for it will stay.
-fn shared_file(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    let builder = builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-    builder.tempfile_in(folder)
-}
-
-/// Writes a catalogue through a temporary file, and only when it differs.
+/// Writes a catalogue, and only when it differs.
 fn write(catalog: &Catalog, file: &Path) -> Result<bool> {
-    let text = text_of(catalog)?;
-    if std::fs::read_to_string(file).is_ok_and(|old| old == text) {
-        return Ok(false);
-    }
-    let folder = file.parent().context("a catalogue lies in a folder")?;
-    std::fs::create_dir_all(folder)
-        .with_context(|| format!("cannot create {}", folder.display()))?;
-    let temporary = shared_file(folder)?;
-    std::fs::write(temporary.path(), text)?;
-    temporary
-        .persist(file)
-        .with_context(|| format!("cannot replace {}", file.display()))?;
-    Ok(true)
+    write_whole(file, &text_of(catalog)?)
+        .with_context(|| format!("cannot write {}", file.display()))
 }
 
 /// Whether [`update_catalogue`] would change the catalogue. Nothing is written.
-pub fn catalogue_is_stale(root: &Path) -> Result<bool> {
-    let (catalog, _) = updated(root)?;
-    let file = root.join(CATALOGUE);
+pub fn catalogue_is_stale(root: &Path, language: Language) -> Result<bool> {
+    let (catalog, _) = updated(root, language)?;
+    let file = root.join(shown(language));
     Ok(std::fs::read_to_string(&file).ok() != Some(text_of(&catalog)?))
 }
 
-/// Brings `book/po/zh-CN.po` in step with the pages: new texts get an empty translation, or the fuzzy one of a
+/// Brings the catalogue of `language` in step with the pages: new texts get an empty translation, or the fuzzy one of a
 /// similar text that has gone; texts that no page has are dropped. The same pages give the same file.
-pub fn update_catalogue(root: &Path) -> Result<Update> {
+pub fn update_catalogue(root: &Path, language: Language) -> Result<Update> {
     let _lock = lock(root);
-    let (catalog, mut update) = updated(root)?;
-    update.changed = write(&catalog, &root.join(CATALOGUE))?;
+    let (catalog, mut update) = updated(root, language)?;
+    update.changed = write(&catalog, &root.join(shown(language)))?;
     Ok(update)
 }
 
 /// Keeps others from writing the catalogue at the same time, for as long as the result lives; where folders cannot
 /// be locked, the last one wins.
 fn lock(root: &Path) -> Option<std::fs::File> {
-    let folder = std::fs::File::open(root.join(CATALOGUE).parent()?).ok()?;
+    let folder = std::fs::File::open(root.join(CATALOGUES)).ok()?;
     folder.lock().ok()?;
     Some(folder)
 }
 
 /// The catalogue in step with the pages, and what that changes.
-fn updated(root: &Path) -> Result<(Catalog, Update)> {
+fn updated(root: &Path, language: Language) -> Result<(Catalog, Update)> {
     let book = Book::open(root)?;
-    let file = root.join(CATALOGUE);
-    let old = read(&file)?;
+    let old = read(language, &root.join(shown(language)))?;
     let mut sources: Vec<(String, Vec<String>)> = Vec::new();
     let mut index: HashMap<String, usize> = HashMap::new();
     for (path, _, texts) in book_texts(root, &book)? {
@@ -445,7 +427,7 @@ fn updated(root: &Path) -> Result<(Catalog, Update)> {
         .messages()
         .filter(|message| !index.contains_key(message.msgid()))
         .count();
-    let mut catalog = Catalog::new(metadata());
+    let mut catalog = Catalog::new(metadata(language));
     for (id, paths) in sources {
         let mut builder = Message::build_singular();
         let source = paths.join("\n");
@@ -494,10 +476,10 @@ fn most_similar<'a>(id: &str, gone: &[&'a dyn MessageView]) -> Option<&'a dyn Me
 }
 
 /// The texts of a page (all pages when `page` is none) that wait for a translation, as a catalogue of their own.
-pub fn untranslated(root: &Path, page: Option<&Path>) -> Result<String> {
+pub fn untranslated(root: &Path, language: Language, page: Option<&Path>) -> Result<String> {
     let book = Book::open(root)?;
-    let catalog = read(&root.join(CATALOGUE))?;
-    let mut result = Catalog::new(metadata());
+    let catalog = read(language, &root.join(shown(language)))?;
+    let mut result = Catalog::new(metadata(language));
     for (path, _, texts) in book_texts(root, &book)? {
         let wanted =
             page.is_none_or(|page| path.ends_with(page) || path.with_extension("").ends_with(page));
@@ -524,14 +506,14 @@ pub fn untranslated(root: &Path, page: Option<&Path>) -> Result<String> {
         .to_owned())
 }
 
-/// Takes the translations of the catalogue `part` into the book's own. Returns how many it took.
-pub fn merge(root: &Path, part: &Path) -> Result<usize> {
+/// Takes the translations of the catalogue `part` into the book's own of `language`. Returns how many it took.
+pub fn merge(root: &Path, language: Language, part: &Path) -> Result<usize> {
     if !part.is_file() {
         bail!("{}: there is no such catalogue", part.display());
     }
-    let part_catalog = read(part)?;
+    let part_catalog = read(language, part)?;
     let _lock = lock(root);
-    let (mut catalog, _) = updated(root)?;
+    let (mut catalog, _) = updated(root, language)?;
     let mut taken = 0;
     for message in part_catalog
         .messages()
@@ -556,7 +538,7 @@ pub fn merge(root: &Path, part: &Path) -> Result<usize> {
         );
         taken += 1;
     }
-    write(&catalog, &root.join(CATALOGUE))?;
+    write(&catalog, &root.join(shown(language)))?;
     Ok(taken)
 }
 
@@ -567,9 +549,9 @@ fn is_translated(catalog: &Catalog, id: &str) -> bool {
 }
 
 /// Counts the translated texts of every page.
-pub fn coverage(root: &Path) -> Result<Coverage> {
+pub fn coverage(root: &Path, language: Language) -> Result<Coverage> {
     let book = Book::open(root)?;
-    let catalog = read(&root.join(CATALOGUE))?;
+    let catalog = read(language, &root.join(shown(language)))?;
     let pages = book_texts(root, &book)?
         .into_iter()
         .map(|(path, complete, texts)| {
@@ -587,13 +569,15 @@ pub fn coverage(root: &Path) -> Result<Coverage> {
             }
         });
     Ok(Coverage {
+        language,
         pages: pages.collect(),
     })
 }
 
 /// What a translation lost or added: code spans, maths and link targets must be those of the original.
-pub fn check_translations(root: &Path) -> Result<Vec<String>> {
-    let catalog = read(&root.join(CATALOGUE))?;
+pub fn check_translations(root: &Path, language: Language) -> Result<Vec<String>> {
+    let file = shown(language);
+    let catalog = read(language, &root.join(shown(language)))?;
     let mut problems = Vec::new();
     for message in catalog
         .messages()
@@ -607,18 +591,20 @@ pub fn check_translations(root: &Path) -> Result<Vec<String>> {
         let start: String = id.chars().take(60).collect();
         for part in wanted.difference(&found) {
             problems.push(format!(
-                "{source}: the translation of `{start}…` lacks {part}; add it in {CATALOGUE}"
+                "{source}: the translation of `{start}…` lacks {part}; add it in {file}"
             ));
         }
         for part in found.difference(&wanted) {
             problems.push(format!(
-                "{source}: the translation of `{start}…` has {part}, the original has not; mend it in {CATALOGUE}"
+                "{source}: the translation of `{start}…` has {part}, the original has not; mend it in {file}"
             ));
         }
-        if id.starts_with("Figure: ") && !message.msgstr().unwrap_or_default().starts_with("图：")
+        let caption = language.words().caption.first();
+        if let Some(caption) = caption.filter(|_| id.starts_with(CAPTION))
+            && !message.msgstr().unwrap_or_default().starts_with(caption)
         {
             problems.push(format!(
-                "{source}: the translation of `{start}…` must start with `图：`"
+                "{source}: the translation of `{start}…` must start with `{caption}`"
             ));
         }
     }
@@ -642,14 +628,19 @@ fn fixed_parts(markdown: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// The Markdown of `prepared` in the language of `catalog`.
-pub(crate) fn translate(prepared: &Prepared, catalog: &Catalog) -> Result<String> {
+/// The Markdown of `prepared` in `language`, whose translations `catalog` holds.
+pub(crate) fn translate(
+    prepared: &Prepared,
+    language: Language,
+    catalog: &Catalog,
+) -> Result<String> {
     let markdown = join(&prepared.lines);
     let events = extract_events(&markdown, None);
     let what = || {
         format!(
-            "book/src/{}: cannot translate; compare its texts in {CATALOGUE}",
-            prepared.path.display()
+            "book/src/{}: cannot translate; compare its texts in {}",
+            prepared.path.display(),
+            shown(language)
         )
     };
     let translated = translate_events(&events, catalog)

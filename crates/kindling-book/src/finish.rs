@@ -2,13 +2,12 @@
 
 use crate::language::Language;
 use crate::maths::escape;
-use crate::outputs::{self, Output, Outputs};
-use crate::source::{CellSlot, NOTES, Slot, find_marker};
+use crate::outputs::{self, Outputs};
+use crate::pattern::patterns;
+use crate::source::{CAPTION, CellSlot, NOTES, Slot, find_marker};
 use crate::svg::Svg;
-use kindling_pages::{CellKind, FrontMatter, PageError, Status};
-use regex::Regex;
-use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
+use kindling_pages::{CellKind, FrontMatter, PageError, Shown, Status, code_line, notebook_path};
+use std::path::Path;
 
 /// What a page needs besides its HTML.
 pub(crate) struct Finish<'a> {
@@ -32,19 +31,22 @@ pub(crate) struct Maths {
     pub html: String,
 }
 
-/// mdBook's zoomable image of an SVG file, with the paragraph around it when it stands alone.
-static IMAGE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    let image = r#"<img src="([^":]+\.svg)" alt="([^"]*)"[^>]*>"#;
-    Regex::new(&format!(
-        r#"(?s)(<p>)?<label class="checkbox-label"><input[^>]*>{image}.*?</label>(</p>)?"#
-    ))
-    .ok()
-});
-static TAGS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"<[^>]*>").ok());
+patterns! {
+    /// mdBook's zoomable image of an SVG file, with the paragraph around it when it stands alone.
+    IMAGE = r#"(?s)(<p>)?<label class="checkbox-label"><input[^>]*><img src="([^":]+\.svg)" alt="([^"]*)"[^>]*>.*?</label>(</p>)?"#;
+    TAGS = r"<[^>]*>";
+}
 
 impl Finish<'_> {
     fn error(&self, line: usize, message: impl Into<String>) -> PageError {
         PageError::new(Path::new("book/src").join(self.path), line, message)
+    }
+
+    /// The caption at the start of `html`, in the page's language or in the source's, and what follows it.
+    fn take_caption<'h>(&self, html: &'h str) -> (&'h str, &'h str) {
+        let own = self.language.words().caption.iter().copied();
+        let starts: Vec<&str> = own.chain([CAPTION]).collect();
+        take_caption(html, &starts)
     }
 
     /// Fills the slots of `html`.
@@ -116,7 +118,7 @@ impl Finish<'_> {
                 captioned,
             } => {
                 let (caption, after) = if *captioned {
-                    take_caption(after)
+                    self.take_caption(after)
                 } else {
                     ("", after)
                 };
@@ -164,9 +166,7 @@ impl Finish<'_> {
         for maths in self.maths {
             text = text.replace(&maths.html, &escape(&maths.tex));
         }
-        let text = TAGS.as_ref().map_or(text.clone(), |tags| {
-            tags.replace_all(&text, "").into_owned()
-        });
+        let text = TAGS.replace_all(&text, "");
         text.replace("&lt;", "<")
             .replace("&gt;", ">")
             .replace("&quot;", "\"")
@@ -181,18 +181,13 @@ impl Finish<'_> {
         result: &mut String,
     ) -> Result<&'h str, PageError> {
         let words = self.language.words();
-        let stored = if cell.kind == CellKind::Ignore {
-            Vec::new()
+        let stored: &[Shown] = if cell.kind == CellKind::Ignore {
+            &[]
         } else {
             self.outputs.of(&cell.id, &cell.source)
         };
-        let draws = outputs::draws(&stored);
-        if draws && !cell.captioned {
-            let message = "this cell draws a picture; say what it shows in a paragraph `Figure: …` right after it";
-            return Err(self.error(cell.line, message));
-        }
-        let (caption, after) = if draws {
-            take_caption(after)
+        let (caption, after) = if outputs::draws(stored) {
+            self.take_caption(after)
         } else {
             ("", after)
         };
@@ -231,7 +226,7 @@ impl Finish<'_> {
         result.push_str(&format!(
             "<pre><code class=\"language-rust\">{code}</code></pre>"
         ));
-        let html = self.outputs_html(number, cell, &stored, &caption)?;
+        let html = self.outputs_html(number, cell, stored, &caption)?;
         result.push_str(&format!(
             "<div class=\"outputs\" data-pagefind-ignore>{html}</div></div>"
         ));
@@ -250,7 +245,7 @@ impl Finish<'_> {
         &self,
         number: usize,
         cell: &CellSlot,
-        stored: &[Output],
+        stored: &[Shown],
         caption: &str,
     ) -> Result<String, PageError> {
         let alt = self.plain(caption);
@@ -312,13 +307,10 @@ impl Finish<'_> {
 
     /// SVG files named by a page become part of it, so that they follow the theme's colours.
     fn inline_pictures(&self, html: &str) -> Result<String, PageError> {
-        let Some(image) = IMAGE.as_ref() else {
-            return Ok(html.to_owned());
-        };
         let mut result = String::with_capacity(html.len());
         let mut rest = html;
         let mut count = 0;
-        while let Some(found) = image.captures(rest) {
+        while let Some(found) = IMAGE.captures(rest) {
             let Some(all) = found.get(0) else { break };
             let error = |message: String| self.error(1, format!("{}: {message}", &found[2]));
             let file = self
@@ -334,7 +326,7 @@ impl Finish<'_> {
             result.push_str(&rest[..all.start()]);
             rest = &rest[all.end()..];
             if found.get(1).is_some() && found.get(4).is_some() {
-                let (caption, after) = take_caption(rest);
+                let (caption, after) = self.take_caption(rest);
                 outputs::push_figure(&mut result, &svg, caption);
                 rest = after;
             } else {
@@ -381,7 +373,11 @@ impl Finish<'_> {
         } else {
             "<main data-pagefind-body>"
         };
-        let root_script = format!("const book_root = \"{root}\";\n            const path_to_root");
+        // For the scripts of the theme; a `</` would end the element that they stand in.
+        let page_words = words.page.trim_end().replace("</", "<\\/");
+        let root_script = format!(
+            "const book_root = \"{root}\";\n            const book_words = {page_words};\n            const path_to_root"
+        );
         let changes = [
             (
                 "<div class=\"right-buttons\">",
@@ -447,62 +443,32 @@ fn to_root(page: &Path, language: Language) -> String {
     "../".repeat(depth)
 }
 
-/// Where a page's notebook lies, in the repository and in the built book.
-pub(crate) fn notebook_path(page: &Path) -> PathBuf {
-    Path::new("notebooks").join(page.with_extension("ipynb"))
-}
-
-/// The caption paragraph at the start of `html`, without its first word, and what follows it.
-fn take_caption(html: &str) -> (&str, &str) {
-    let Some(paragraph) = html.trim_start().strip_prefix("<p>") else {
-        return ("", html);
-    };
-    let starts = ["Figure: ", "图：", "图: "];
-    match (
-        starts
-            .iter()
-            .find_map(|start| paragraph.strip_prefix(start)),
-        paragraph.split_once("</p>"),
-    ) {
-        (Some(caption), Some((_, after))) => (
-            caption
-                .split_once("</p>")
-                .map_or("", |(caption, _)| caption),
-            after,
-        ),
-        _ => ("", html),
-    }
+/// The caption paragraph at the start of `html`, without the first word, which is one of `starts`, and what follows it.
+fn take_caption<'h>(html: &'h str, starts: &[&str]) -> (&'h str, &'h str) {
+    let paragraph = html.trim_start().strip_prefix("<p>");
+    let found = paragraph.and_then(|text| {
+        let text = starts.iter().find_map(|start| text.strip_prefix(start))?;
+        text.split_once("</p>")
+    });
+    found.unwrap_or(("", html))
 }
 
 /// The code of a cell: hidden lines in mdBook's own wrapping, so that its toggle finds them.
 fn code_html(shown: &str, literal: bool) -> String {
     let mut html = String::with_capacity(shown.len() * 2);
-    let lines: Vec<&str> = shown.trim_end_matches('\n').split('\n').collect();
-    for (index, line) in lines.iter().enumerate() {
-        let newline = if index + 1 == lines.len() { "" } else { "\n" };
-        let (indent, rest) = line.split_at(line.len() - line.trim_start_matches([' ', '\t']).len());
-        let hidden = if rest == "#" {
-            Some("")
+    for text in shown.trim_end_matches('\n').split_inclusive('\n') {
+        let line = code_line(text);
+        if literal {
+            html.push_str(&escape(text));
+        } else if line.hidden {
+            let code = escape(line.code);
+            html.push_str(&format!(
+                "<span class=\"boring\">{}{code}</span>",
+                line.indent
+            ));
         } else {
-            rest.strip_prefix("# ")
-        };
-        match hidden {
-            Some(code) if !literal => {
-                html.push_str(&format!(
-                    "<span class=\"boring\">{indent}{}{newline}</span>",
-                    escape(code)
-                ));
-            }
-            _ => {
-                let shown = rest
-                    .strip_prefix("##")
-                    .filter(|_| !literal)
-                    .map(|code| format!("#{code}"));
-                html.push_str(&format!(
-                    "{indent}{}{newline}",
-                    escape(shown.as_deref().unwrap_or(rest))
-                ));
-            }
+            html.push_str(line.indent);
+            html.push_str(&escape(line.code));
         }
     }
     html
@@ -523,11 +489,12 @@ mod tests {
 
     #[test]
     fn captions_are_taken() {
+        let caption = |html| take_caption(html, &["图：", CAPTION]);
         assert_eq!(
-            take_caption("\n<p>Figure: A line.</p>\n<p>B</p>"),
+            caption("\n<p>Figure: A line.</p>\n<p>B</p>"),
             ("A line.", "\n<p>B</p>")
         );
-        assert_eq!(take_caption("<p>图：一条线。</p>"), ("一条线。", ""));
-        assert_eq!(take_caption("<p>Text.</p>"), ("", "<p>Text.</p>"));
+        assert_eq!(caption("<p>图：一条线。</p>"), ("一条线。", ""));
+        assert_eq!(caption("<p>Text.</p>"), ("", "<p>Text.</p>"));
     }
 }

@@ -9,14 +9,17 @@ mod catalogue;
 mod finish;
 mod language;
 mod links;
+mod live;
 mod maths;
 mod outputs;
+mod pattern;
 mod source;
 mod svg;
 
 pub use build::{BookErrors, Index, Options, Report, build, check};
 pub use catalogue::{
-    CATALOGUE, Coverage, PageCoverage, Update, catalogue_is_stale, check_translations, coverage,
-    merge, untranslated, update_catalogue,
+    Coverage, PageCoverage, Update, catalogue_is_stale, check_translations, coverage, merge,
+    untranslated, update_catalogue,
 };
 pub use language::Language;
+pub use live::{Change, Live, left_out};

@@ -1,18 +1,18 @@
 //! Links and pictures: everything that a page points to must be there.
 
 use crate::maths::join;
+use crate::pattern::patterns;
 use crate::source::Prepared;
 use kindling_pages::PageError;
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
-use regex::Regex;
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
-use std::sync::LazyLock;
 
-static IMG: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"<img\b[^>]*>").ok());
-static ATTRIBUTE: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r#"\b(alt|src|href)="([^"]*)""#).ok());
-static ANCHOR: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"<a\b[^>]*>").ok());
+patterns! {
+    IMG = r"<img\b[^>]*>";
+    ATTRIBUTE = r#"\b(alt|src|href)="([^"]*)""#;
+    ANCHOR = r"<a\b[^>]*>";
+}
 
 /// Checks the links and pictures of all pages; `source` is the folder `book/src`.
 pub(crate) fn check(source: &Path, pages: &[Prepared]) -> Vec<PageError> {
@@ -88,30 +88,25 @@ impl Checker<'_> {
     }
 
     fn html(&mut self, line: usize, html: &str) {
-        let (Some(img), Some(anchor), Some(attribute)) =
-            (IMG.as_ref(), ANCHOR.as_ref(), ATTRIBUTE.as_ref())
-        else {
-            return;
-        };
         let value = |tag: &str, name: &str| {
-            attribute
+            ATTRIBUTE
                 .captures_iter(tag)
                 .find(|found| &found[1] == name)
                 .map(|found| found[2].to_owned())
         };
-        for tag in img.find_iter(html) {
-            if value(tag.as_str(), "alt").is_none_or(|alt| alt.trim().is_empty()) {
+        for tag in IMG.find_iter(html) {
+            if value(tag, "alt").is_none_or(|alt| alt.trim().is_empty()) {
                 self.error(
                     line,
                     "this picture has no alternative text; add `alt=\"what it shows\"`",
                 );
             }
-            if let Some(src) = value(tag.as_str(), "src") {
+            if let Some(src) = value(tag, "src") {
                 self.target(line, &src);
             }
         }
-        for tag in anchor.find_iter(html) {
-            if let Some(href) = value(tag.as_str(), "href") {
+        for tag in ANCHOR.find_iter(html) {
+            if let Some(href) = value(tag, "href") {
                 self.target(line, &href);
             }
         }

@@ -1,8 +1,8 @@
 //! Maths: found in Markdown, carried through translation as code, rendered with KaTeX at build time.
 
+use crate::pattern::patterns;
 use katex::{KatexContext, OutputFormat, Settings, StrictMode, StrictSetting};
-use regex::{Captures, Regex};
-use std::sync::LazyLock;
+use regex::Captures;
 
 /// A line of Markdown and the line of the page that it comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -203,24 +203,19 @@ impl Renderer {
     }
 }
 
-static TAG: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r#"<([a-z]+)((?:\s[\w:-]+="[^"]*"){2,})"#).ok());
-static ATTRIBUTE: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r#"[\w:-]+="[^"]*""#).ok());
+patterns! {
+    TAG = r#"<([a-z]+)((?:\s[\w:-]+="[^"]*"){2,})"#;
+    ATTRIBUTE = r#"[\w:-]+="[^"]*""#;
+}
 
 /// Sorts the attributes of each tag: KaTeX keeps them in a map whose order changes from run to run.
 fn sorted(html: &str) -> String {
-    let (Some(tag), Some(attribute)) = (TAG.as_ref(), ATTRIBUTE.as_ref()) else {
-        return html.to_owned();
-    };
     let sort = |found: &Captures| {
-        let mut attributes: Vec<&str> = attribute
-            .find_iter(&found[2])
-            .map(|found| found.as_str())
-            .collect();
+        let mut attributes: Vec<&str> = ATTRIBUTE.find_iter(&found[2]).collect();
         attributes.sort_unstable();
         format!("<{} {}", &found[1], attributes.join(" "))
     };
-    tag.replace_all(html, sort).into_owned()
+    TAG.replace_all(html, sort).into_owned()
 }
 
 /// Escapes text for HTML, in elements and in double-quoted attributes.

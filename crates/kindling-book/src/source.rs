@@ -2,12 +2,11 @@
 //! by a marker, so that neither translation nor Markdown can touch it, and put back into the finished HTML.
 
 use crate::maths::{Line, protect};
+use crate::pattern::patterns;
 use kindling_pages::{CellKind, Page, PageError, Tags, resolve_includes};
 use pulldown_cmark::{Event, Parser};
-use regex::Regex;
 use std::collections::HashSet;
 use std::path::{Component, Path, PathBuf};
-use std::sync::LazyLock;
 
 /// Something that stands for itself in every language.
 #[derive(Debug, Clone)]
@@ -93,23 +92,18 @@ pub(crate) fn is_marker(character: char) -> bool {
     ('\u{E000}'..='\u{E0FF}').contains(&character)
 }
 
+/// What the paragraph below a picture begins with.
+pub(crate) const CAPTION: &str = "Figure: ";
+
 pub(crate) const NOTES: [&str; 5] = ["NOTE", "TIP", "IMPORTANT", "WARNING", "CAUTION"];
 
-static DETAILS: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"^\s*<details([^>]*)>\s*(.*)$").ok());
-static SUMMARY: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"^\s*<summary>(.*)</summary>\s*$").ok());
-static NOTE: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"^(\s*>\s*)\[!([A-Za-z]+)\]\s*$").ok());
-static HEADING: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"^(#{1,6})\s+(.*?)\s*#*\s*$").ok());
-static EXPLICIT_ID: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"\{#([^}\s]+)[^}]*\}$").ok());
-static HTML_ID: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r#"<[a-z]+[^>]*\sid="([^"]+)""#).ok());
-
-fn captures<'a>(regex: &LazyLock<Option<Regex>>, text: &'a str) -> Option<regex::Captures<'a>> {
-    regex.as_ref()?.captures(text)
+patterns! {
+    DETAILS = r"^\s*<details([^>]*)>\s*(.*)$";
+    SUMMARY = r"^\s*<summary>(.*)</summary>\s*$";
+    NOTE = r"^(\s*>\s*)\[!([A-Za-z]+)\]\s*$";
+    HEADING = r"^(#{1,6})\s+(.*?)\s*#*\s*$";
+    EXPLICIT_ID = r"\{#([^}\s]+)[^}]*\}$";
+    HTML_ID = r#"<[a-z]+[^>]*\sid="([^"]+)""#;
 }
 
 /// Takes everything out of `page` that is not prose; `root` is the repository.
@@ -194,10 +188,10 @@ impl Reader<'_> {
             self.slot(number, "", Slot::FoldEnd);
             return Ok(index + 1);
         }
-        if let Some(found) = captures(&DETAILS, text) {
+        if let Some(found) = DETAILS.captures(text) {
             return self.details(index, found[1].trim(), &found[2]);
         }
-        if let Some(found) = captures(&NOTE, text) {
+        if let Some(found) = NOTE.captures(text) {
             let kind = found[2].to_uppercase();
             let Some(kind) = NOTES.iter().position(|name| *name == kind) else {
                 let message = format!(
@@ -211,15 +205,13 @@ impl Reader<'_> {
             self.slot(number, &prefix, Slot::Note(kind));
             return Ok(index + 1);
         }
-        if let Some(found) = captures(&HEADING, text) {
+        if let Some(found) = HEADING.captures(text) {
             let (level, title) = (found[1].len(), found[2].to_owned());
             self.heading(number, level, &title);
             return Ok(index + 1);
         }
-        if let Some(regex) = HTML_ID.as_ref() {
-            self.ids
-                .extend(regex.captures_iter(text).map(|found| found[1].to_owned()));
-        }
+        let ids = HTML_ID.captures_iter(text);
+        self.ids.extend(ids.map(|found| found[1].to_owned()));
         self.lines.push(Line::new(number, text));
         Ok(index + 1)
     }
@@ -227,7 +219,7 @@ impl Reader<'_> {
     /// A heading keeps the id of its English text in every language, so that links and the language picker stay true.
     fn heading(&mut self, number: usize, level: usize, title: &str) {
         let marks = "#".repeat(level);
-        if let Some(found) = captures(&EXPLICIT_ID, title) {
+        if let Some(found) = EXPLICIT_ID.captures(title) {
             self.ids.insert(found[1].to_owned());
             self.lines
                 .push(Line::new(number, format!("{marks} {title}")));
@@ -248,26 +240,15 @@ impl Reader<'_> {
         }
     }
 
+    /// The fence whose first line is at `index`, as the page knows it; what only looks like one is prose.
     fn fence(&mut self, index: usize) -> Result<usize, PageError> {
         let number = index + 1;
+        let page = self.page;
         let text = self.source[index];
         let indent = &text[..text.len() - text.trim_start().len()];
-        let rest = text.trim_start();
-        let mark =
-            &rest[..rest.len() - rest.trim_start_matches([rest.as_bytes()[0] as char]).len()];
-        let closes = |line: &&str| {
-            line.trim().starts_with(mark) && line.trim().trim_matches(['`', '~']).is_empty()
-        };
-        let Some(length) = self.source[index + 1..].iter().position(closes) else {
-            return Err(self.error(
-                number,
-                format!("this fence is never closed; add a line `{mark}`"),
-            ));
-        };
-        let end = index + 1 + length;
-        let captioned = self.captioned(end + 1);
-        if let Some(cell) = self.page.cells().find(|cell| cell.fence_line == number) {
-            let shown = resolve_includes(self.root, &self.page.path, &cell.raw, cell.line)?;
+        let includes = |code: &str| resolve_includes(self.root, &page.path, code, number + 1);
+        if let Some(cell) = page.cells().find(|cell| cell.fence_line == number) {
+            let shown = includes(&cell.raw)?;
             let from = shown
                 .files
                 .first()
@@ -280,31 +261,22 @@ impl Reader<'_> {
                 source: cell.source.clone(),
                 shown: shown.text,
                 from,
-                captioned,
+                captioned: self.captioned(cell.end_line),
             };
             self.ids.insert(format!("cell-{}", cell.id));
             self.slot(number, indent, Slot::Cell(slot));
+            Ok(cell.end_line)
+        } else if let Some(fence) = page.fences.iter().find(|fence| fence.line == number) {
+            let slot = Slot::Fence {
+                language: fence.language.clone(),
+                code: includes(&fence.code)?.text,
+            };
+            self.slot(number, indent, slot);
+            Ok(fence.end_line)
         } else {
-            let language = rest[mark.len()..]
-                .trim()
-                .split([',', ' '])
-                .next()
-                .unwrap_or("")
-                .to_owned();
-            let code: Vec<&str> = self.source[index + 1..end]
-                .iter()
-                .map(|line| line.strip_prefix(indent).unwrap_or(line))
-                .collect();
-            let code = resolve_includes(
-                self.root,
-                &self.page.path,
-                &(code.join("\n") + "\n"),
-                number + 1,
-            )?
-            .text;
-            self.slot(number, indent, Slot::Fence { language, code });
+            self.lines.push(Line::new(number, text));
+            Ok(index + 1)
         }
-        Ok(end + 1)
     }
 
     /// Whether the next paragraph from `index` on is a caption.
@@ -312,7 +284,7 @@ impl Reader<'_> {
         let rest = self.source.get(index..).unwrap_or_default();
         rest.iter()
             .find(|line| !line.trim().is_empty())
-            .is_some_and(|line| line.starts_with("Figure: "))
+            .is_some_and(|line| line.starts_with(CAPTION))
     }
 
     fn included(&mut self, index: usize) -> Result<usize, PageError> {
@@ -349,7 +321,7 @@ impl Reader<'_> {
             title = self.source.get(next).copied().unwrap_or("");
             next += 1;
         }
-        let Some(found) = captures(&SUMMARY, title) else {
+        let Some(found) = SUMMARY.captures(title) else {
             let message =
                 "`<details>` must go on with `<summary>…</summary>`, on its line or the next";
             return Err(self.error(number, message));

@@ -1,24 +1,18 @@
 //! Drawings inside a page: without ids or styles that could meet those of another drawing.
 
 use crate::maths::escape;
-use regex::Regex;
-use std::sync::LazyLock;
+use crate::pattern::patterns;
 
-static ID: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r#"(\s(?:id|aria-labelledby|aria-describedby))="([^"]+)""#).ok());
-static HREF: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r#"((?:xlink:)?href)="\#([^"]+)""#).ok());
-static URL: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"url\(\#([^)]+)\)").ok());
-static STYLE: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"(?s)<style[^>]*>(.*?)</style>").ok());
-static TITLE: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"(?s)<title[^>]*>(.*?)</title>").ok());
-static TAG: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(?s)<svg\b([^>]*)>").ok());
-static ROLE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r#"\s(?:role|aria-label|aria-labelledby|aria-hidden|id)="[^"]*""#).ok()
-});
-static SIZE: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r#"\s(width|height)="([\d.]+)(?:px)?""#).ok());
+patterns! {
+    ID = r#"(\s(?:id|aria-labelledby|aria-describedby))="([^"]+)""#;
+    HREF = r#"((?:xlink:)?href)="\#([^"]+)""#;
+    URL = r"url\(\#([^)]+)\)";
+    STYLE = r"(?s)<style[^>]*>(.*?)</style>";
+    TITLE = r"(?s)<title[^>]*>(.*?)</title>";
+    TAG = r"(?s)<svg\b([^>]*)>";
+    ROLE = r#"\s(?:role|aria-label|aria-labelledby|aria-hidden|id)="[^"]*""#;
+    SIZE = r#"\s(width|height)="([\d.]+)(?:px)?""#;
+}
 
 /// A drawing.
 pub(crate) struct Svg<'a> {
@@ -29,7 +23,7 @@ pub(crate) struct Svg<'a> {
 impl<'a> Svg<'a> {
     /// Reads the text of an SVG file.
     pub(crate) fn new(text: &'a str) -> Result<Self, String> {
-        let found = TAG.as_ref().and_then(|tag| tag.captures(text));
+        let found = TAG.captures(text);
         let end = text.rfind("</svg>");
         let parts = found.and_then(|found| Some((found.get(0)?.end(), found.get(1)?.as_str())));
         match (parts, end) {
@@ -43,14 +37,8 @@ impl<'a> Svg<'a> {
 
     /// The text of its own `<title>`.
     pub(crate) fn title(&self) -> Option<&'a str> {
-        Some(
-            TITLE
-                .as_ref()?
-                .captures(self.inner)?
-                .get(1)?
-                .as_str()
-                .trim(),
-        )
+        let found = TITLE.captures(self.inner)?;
+        Some(found.get(1)?.as_str().trim())
     }
 
     /// The drawing as part of a page; `prefix` is unique there, `alt` says what it shows.
@@ -61,10 +49,10 @@ impl<'a> Svg<'a> {
         } else {
             escape(alt)
         };
-        let mut attributes = replace(&ROLE, self.attributes, "");
+        let mut attributes = ROLE.replace_all(self.attributes, "").into_owned();
         if !attributes.contains("viewBox") {
             let size = |name: &str| {
-                let mut sizes = SIZE.as_ref()?.captures_iter(&attributes);
+                let mut sizes = SIZE.captures_iter(&attributes);
                 sizes
                     .find(|found| &found[1] == name)
                     .map(|found| found[2].to_owned())
@@ -73,22 +61,15 @@ impl<'a> Svg<'a> {
                 attributes.push_str(&format!(" viewBox=\"0 0 {width} {height}\""));
             }
         }
-        let inner = replace(&TITLE, self.inner, "");
-        let inner = replace(&ID, &inner, &format!("$1=\"{prefix}-$2\""));
-        let inner = replace(&HREF, &inner, &format!("$1=\"#{prefix}-$2\""));
-        let inner = replace(&URL, &inner, &format!("url(#{prefix}-$1)"));
-        let inner = replace(&STYLE, &inner, &format!("<style>#{id} {{$1}}</style>"));
+        let inner = TITLE.replace_all(self.inner, "");
+        let inner = ID.replace_all(&inner, format!("$1=\"{prefix}-$2\""));
+        let inner = HREF.replace_all(&inner, format!("$1=\"#{prefix}-$2\""));
+        let inner = URL.replace_all(&inner, format!("url(#{prefix}-$1)"));
+        let inner = STYLE.replace_all(&inner, format!("<style>#{id} {{$1}}</style>"));
         format!(
             "<svg{attributes} id=\"{id}\" role=\"img\" aria-label=\"{alt}\">{}</svg>",
             inner.trim()
         )
-    }
-}
-
-fn replace(regex: &LazyLock<Option<Regex>>, text: &str, with: &str) -> String {
-    match regex.as_ref() {
-        Some(regex) => regex.replace_all(text, with).into_owned(),
-        None => text.to_owned(),
     }
 }
 

@@ -113,7 +113,8 @@ fn a_drawing_cell_without_words() {
         Fixture::new("---\nstatus: complete\n---\n# One\n\n```rust\ndraw()\n```\n\nWords.\n");
     fixture.write(
         "notebooks/a/one.ipynb",
-        r#"{"cells": [{"id": "one-1", "source": "draw()", "outputs": [{"output_type": "display_data", "data": {"image/svg+xml": "<svg viewBox=\"0 0 1 1\"></svg>"}}]}]}"#,
+        r#"{"metadata": {}, "nbformat": 4, "nbformat_minor": 5, "cells": [{"cell_type": "code", "id": "one-1", "metadata": {},
+            "execution_count": null, "source": "draw()", "outputs": [{"output_type": "display_data", "metadata": {}, "data": {"image/svg+xml": "<svg viewBox=\"0 0 1 1\"></svg>"}}]}]}"#,
     );
     let error = fixture.error();
     assert!(
@@ -128,7 +129,7 @@ fn a_notebook_that_is_not_json() {
     fixture.write("notebooks/a/one.ipynb", "{\"cells\": [");
     let error = fixture.error();
     assert!(
-        error.contains("notebooks/a/one.ipynb is not a notebook"),
+        error.contains("notebooks/a/one.ipynb:1: this is not a notebook"),
         "{error}"
     );
 }

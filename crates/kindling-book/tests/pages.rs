@@ -42,13 +42,13 @@ It is text.
 </details>
 "#;
 
-const NOTEBOOK: &str = r#"{"cells": [
- {"id": "one-1", "cell_type": "code", "source": ["use a::b;\n", "println!(\"{}\", 1 < 2);"],
+const NOTEBOOK: &str = r#"{"metadata": {}, "nbformat": 4, "nbformat_minor": 5, "cells": [
+ {"id": "one-1", "cell_type": "code", "metadata": {}, "execution_count": null, "source": ["use a::b;\n", "println!(\"{}\", 1 < 2);"],
   "outputs": [{"output_type": "stream", "name": "stdout", "text": ["<true>\n"]}]},
- {"id": "one-2", "cell_type": "code", "source": "draw()",
-  "outputs": [{"output_type": "execute_result", "data": {"text/plain": "Figure", "image/svg+xml":
+ {"id": "one-2", "cell_type": "code", "metadata": {}, "execution_count": null, "source": "draw()",
+  "outputs": [{"output_type": "execute_result", "execution_count": 1, "metadata": {}, "data": {"text/plain": "Figure", "image/svg+xml":
     "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"4\" height=\"2\"><defs><clipPath id=\"c\"/></defs><g clip-path=\"url(#c)\"/></svg>"}}]},
- {"id": "one-3", "cell_type": "code", "source": "let a: u32 = \"x\";",
+ {"id": "one-3", "cell_type": "code", "metadata": {}, "execution_count": null, "source": "let a: u32 = \"x\";",
   "outputs": [{"output_type": "error", "ename": "E", "evalue": "mismatched", "traceback": ["\u001b[31mmismatched types\u001b[0m"]}]}
 ]}"#;
 

@@ -1,7 +1,6 @@
 //! Decompresses a file and checks that it is the one the manifest describes.
 
 use std::{
-    fmt::Write,
     fs,
     io::{Cursor, Read},
     path::Path,
@@ -53,7 +52,7 @@ fn content(
     };
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
     let outcome = reader.take(size.saturating_add(1)).read_to_end(&mut bytes);
-    let found = hexadecimal(&Sha256::digest(&bytes));
+    let found = format!("{:x}", Sha256::digest(&bytes));
     let problem = match outcome {
         Err(error) => format!("reading stops after {} bytes ({error})", bytes.len()),
         Ok(_) if found == sha256 => return Ok(bytes),
@@ -76,7 +75,7 @@ fn published(
         .take(2 * expected.bytes + 65_536)
         .read_to_end(&mut packed);
     read.map_err(|error| format!("reading stops after {} bytes ({error})", packed.len()))?;
-    let found = hexadecimal(&Md5::digest(&packed));
+    let found = format!("{:x}", Md5::digest(&packed));
     if found != md5 {
         return Err(format!(
             "it holds {} bytes; expected {} bytes with MD5 {md5}, found {found}",
@@ -93,13 +92,6 @@ fn published(
     Ok(bytes)
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,7 +105,7 @@ mod tests {
             bytes: bytes.len() as u64,
             unpacked_bytes: None,
             sha256: None,
-            md5: Some(hexadecimal(&Md5::digest(bytes))),
+            md5: Some(format!("{:x}", Md5::digest(bytes))),
         }
     }
 
@@ -127,7 +119,7 @@ mod tests {
     fn md5_is_of_the_file_as_it_is_published() {
         // The MD5 of "abc", from RFC 1321.
         assert_eq!(
-            hexadecimal(&Md5::digest(b"abc")),
+            format!("{:x}", Md5::digest(b"abc")),
             "900150983cd24fb0d6963f7d28e17f72"
         );
         let folder = tempfile::tempdir().unwrap();
@@ -145,7 +137,7 @@ mod tests {
         let path = folder.path().join("words.txt.gz");
         let file = DataFile {
             unpacked_bytes: Some(10),
-            sha256: Some(hexadecimal(&Sha256::digest(b"some words"))),
+            sha256: Some(format!("{:x}", Sha256::digest(b"some words"))),
             md5: None,
             ..published("words.txt.gz", b"")
         };

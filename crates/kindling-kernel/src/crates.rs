@@ -1,50 +1,46 @@
 //! Which crates a kernel starts with.
 
-/// The crates that every page has, and for some pages one more.
-///
-/// A crate that few pages need is not in every kernel: type inference reads all that it needs, at each start.
+use kindling_pages::{EXTRA_CRATES, ExtraCrate, kernel_names};
+
+/// The crates that every page has, and for some pages one more: a row of [`EXTRA_CRATES`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub enum Crates {
-    /// Candle and the course's crate.
-    #[default]
-    Course,
-    /// And `kindling-detection`, which reads annotated photographs.
-    Detection,
-    /// And `kindling-tables`, with Polars and Linfa.
-    Tables,
-}
+pub struct Crates(Option<&'static str>);
 
 impl Crates {
-    /// The kernels that there are.
-    pub const ALL: [Self; 3] = [Self::Course, Self::Detection, Self::Tables];
+    /// Candle and the course's crate: what most pages need.
+    pub const COURSE: Self = Self(None);
+
+    /// The kernels that there are, the one of most pages first.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let extra = EXTRA_CRATES.map(|row| Self(Some(row.name)));
+        std::iter::once(Self::COURSE).chain(extra)
+    }
 
     /// What `extra`, the crate that a page asks for, needs; `None` when there is no such kernel.
     pub fn with(extra: Option<&str>) -> Option<Self> {
-        Self::ALL.into_iter().find(|crates| crates.extra() == extra)
+        Self::all().find(|crates| crates.0 == extra)
     }
 
     /// The crate besides those of every page.
     pub fn extra(self) -> Option<&'static str> {
-        match self {
-            Self::Course => None,
-            Self::Detection => Some("kindling-detection"),
-            Self::Tables => Some("kindling-tables"),
-        }
+        self.0
+    }
+
+    /// The kernel's name in a notebook.
+    pub fn kernel(self) -> &'static str {
+        kernel_names(self.0).0
+    }
+
+    /// The seconds that the crate besides those of every page takes to compile on two cores.
+    pub(crate) fn extra_seconds(self) -> Option<f64> {
+        Some(ExtraCrate::named(self.0?)?.seconds)
     }
 
     /// All crates that a cell can name.
     pub(crate) fn names(self) -> impl Iterator<Item = &'static str> {
         ["candle-core", "candle-nn", "kindling"]
             .into_iter()
-            .chain(self.extra())
-    }
-
-    /// The kernel's name in a notebook, and the name that Jupyter shows.
-    pub(crate) fn kernel(self) -> (&'static str, String) {
-        match self.extra() {
-            None => ("kindling", "Rust (Kindling)".to_owned()),
-            Some(extra) => (extra, format!("Rust (Kindling, {extra})")),
-        }
+            .chain(self.0)
     }
 
     /// What tells the files of this kernel from those of the one for every page.
@@ -75,12 +71,18 @@ mod tests {
 
     #[test]
     fn a_page_finds_its_kernel() {
-        assert_eq!(Crates::with(None), Some(Crates::Course));
-        assert_eq!(Crates::with(Some("kindling-tables")), Some(Crates::Tables));
-        let detection = Crates::with(Some("kindling-detection"));
-        assert_eq!(detection, Some(Crates::Detection));
+        let tables = Crates::with(Some("kindling-tables")).unwrap();
+        let detection = Crates::with(Some("kindling-detection")).unwrap();
+        assert_eq!(Crates::with(None), Some(Crates::COURSE));
         assert_eq!(Crates::with(Some("serde")), None);
-        assert_eq!(Crates::Tables.names().last(), Some("kindling-tables"));
-        assert_ne!(Crates::Tables.suffix(), Crates::Course.suffix());
+        assert!(Crates::COURSE < detection && detection < tables);
+        assert_eq!(tables.names().last(), Some("kindling-tables"));
+        assert_ne!(tables.suffix(), Crates::COURSE.suffix());
+        assert_eq!(Crates::all().count(), EXTRA_CRATES.len() + 1);
+        assert!(
+            Crates::all()
+                .skip(1)
+                .all(|crates| crates.extra_seconds().is_some())
+        );
     }
 }

@@ -57,29 +57,10 @@ impl Fold {
     }
 }
 
-/// What a reader sees of `text`: of each progress line only its last state.
-pub fn settle(text: &str) -> String {
-    let mut settled = String::with_capacity(text.len());
-    for line in text.split_inclusive('\n') {
-        let (line, end) = line
-            .strip_suffix('\n')
-            .map_or((line, ""), |line| (line, "\n"));
-        if line.starts_with('\r') && line.ends_with('\r') {
-            continue; // It was erased, and nothing followed.
-        }
-        match line.trim_end_matches('\r').rsplit_once('\r') {
-            // What covered a longer line is not part of the text.
-            Some((_, last)) => settled.push_str(last.trim_end()),
-            None => settled.push_str(line.trim_end_matches('\r')),
-        }
-        settled.push_str(end);
-    }
-    settled
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kindling_pages::settle;
 
     #[test]
     fn a_progress_line_is_overwritten() {

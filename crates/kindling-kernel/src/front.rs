@@ -13,6 +13,7 @@ use crate::spawn::{self, Evcxr};
 use crate::{Crates, Home, cell, pool};
 use anyhow::{Context, Result};
 use jupyter_protocol::ConnectionInfo;
+use kindling_pages::LeftOut;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -48,7 +49,7 @@ pub async fn front(home: &Home, connection_file: &Path, crates: Crates) -> Resul
     // Listen before the kernel is up: Jupyter's first questions wait here until it answers.
     let listeners = Listeners::bind(&outside).await?;
     // The kernel that waits has the crates of every page.
-    let warm = (crates == Crates::Course).then(|| pool::claim(home));
+    let warm = (crates == Crates::COURSE).then(|| pool::claim(home));
     let (inside, mut own) = match warm.flatten() {
         Some(connection) => (connection, None),
         None => {
@@ -462,7 +463,7 @@ impl Publisher<'_> {
                         let part = json!({"data": {"text/plain": text}, "metadata": {}});
                         self.send(&message.sibling("display_data", part)).await?;
                     }
-                    let left_out = limit::LeftOut { lines: 0, bytes };
+                    let left_out = LeftOut { lines: 0, bytes };
                     message = message.sibling(
                         "display_data",
                         json!({"data": left_out.data(), "metadata": {}}),

@@ -2,6 +2,7 @@
 
 use crate::Crates;
 use anyhow::{Context, Result, bail};
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
@@ -146,12 +147,7 @@ fn usual(repository: &Path, cache: Option<PathBuf>) -> PathBuf {
             let repository =
                 std::fs::canonicalize(repository).unwrap_or_else(|_| repository.to_owned());
             let hash = Sha256::digest(repository.as_os_str().as_encoded_bytes());
-            let name: String = hash
-                .iter()
-                .take(8)
-                .map(|byte| format!("{byte:02x}"))
-                .collect();
-            cache.join("kindling").join(name)
+            cache.join("kindling").join(HEXLOWER.encode(&hash[..8]))
         }
         _ => local,
     }

@@ -27,10 +27,9 @@ mod toolchain;
 mod workspace;
 
 pub use crates::Crates;
-pub use fold::{Fold, settle};
+pub use fold::Fold;
 pub use front::front;
 pub use home::Home;
-pub use limit::{is_left_out, left_out};
 pub use pool::{Pool, PoolState};
 pub use prepare::{
     EVCXR_VERSION, install_specifications, is_prepared, is_prepared_for, locked_version,

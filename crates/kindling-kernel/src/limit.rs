@@ -6,9 +6,8 @@
 
 use crate::fold::Fold;
 use bytes::Bytes;
-use jupyter_protocol::{Media, MediaType};
+use kindling_pages::LeftOut;
 use serde::Deserialize;
-use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -32,9 +31,6 @@ const RESULTS: usize = 200;
 const RESULT_BYTES: usize = 8_000_000;
 /// The part of a longer value that is shown, in bytes.
 const PART_BYTES: usize = 20_000;
-
-/// The form in which a page reads how much was left out, and says it in its own language.
-const LEFT_OUT_TYPE: &str = "application/vnd.kindling.left-out+json";
 
 /// Where a cell printed to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -66,68 +62,6 @@ pub(crate) enum Piece {
     Text(Stream, String),
     /// How much was left out so far; it replaces such a piece before it.
     LeftOut(LeftOut),
-}
-
-/// How much of a cell's output is not shown.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct LeftOut {
-    pub(crate) lines: u64,
-    pub(crate) bytes: u64,
-}
-
-impl LeftOut {
-    /// For readers in Jupyter and for the page.
-    pub(crate) fn data(self) -> Value {
-        json!({"text/plain": self.to_string(), LEFT_OUT_TYPE: {"lines": self.lines, "characters": self.bytes}})
-    }
-
-    pub(crate) fn media(self) -> Media {
-        Media::new(vec![
-            MediaType::Plain(self.to_string()),
-            MediaType::Other((
-                LEFT_OUT_TYPE.to_owned(),
-                json!({"lines": self.lines, "characters": self.bytes}),
-            )),
-        ])
-    }
-}
-
-impl std::fmt::Display for LeftOut {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.lines {
-            0 => write!(formatter, "… {} characters left out …", grouped(self.bytes)),
-            1 => write!(formatter, "… 1 line left out …"),
-            lines => write!(formatter, "… {} lines left out …", grouped(lines)),
-        }
-    }
-}
-
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// Says how much of an output was dropped, in the form that pages and notebooks show.
-pub fn left_out(characters: u64) -> Media {
-    LeftOut {
-        lines: 0,
-        bytes: characters,
-    }
-    .media()
-}
-
-/// Whether an output says how much was left out; a later one takes the place of the one before.
-pub fn is_left_out(data: &Media) -> bool {
-    data.content
-        .iter()
-        .any(|form| matches!(form, MediaType::Other((name, _)) if name == LEFT_OUT_TYPE))
 }
 
 /// What one cell has shown and may still show.
@@ -378,8 +312,8 @@ fn cut(text: &str, bytes: usize) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settle;
     use Stream::{Stderr, Stdout};
+    use kindling_pages::settle;
 
     fn text(pieces: &[Piece]) -> String {
         let mut text = String::new();
@@ -547,13 +481,5 @@ mod tests {
         }
         assert!(!limit.admits(10));
         assert!(part_of(&"é".repeat(1_000_000)).len() <= PART_BYTES + 3);
-    }
-
-    #[test]
-    fn numbers_are_grouped() {
-        let say = |lines, bytes| LeftOut { lines, bytes }.to_string();
-        assert_eq!(say(1_234_567, 0), "… 1,234,567 lines left out …");
-        assert_eq!(say(1, 5), "… 1 line left out …");
-        assert_eq!(say(0, 99_000_000), "… 99,000,000 characters left out …");
     }
 }

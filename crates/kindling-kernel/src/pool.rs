@@ -63,7 +63,7 @@ impl Pool {
     /// Takes the warm kernel, or waits for it. A kernel with more crates than every page has is started anew: few pages
     /// need one, and one more that waits would take memory from all.
     pub async fn take(&self, crates: Crates) -> Result<Session> {
-        if crates != Crates::Course {
+        if crates != Crates::COURSE {
             return Session::start_with(&self.shared.home, crates).await;
         }
         let mut state = self.state();

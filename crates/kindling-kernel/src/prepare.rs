@@ -5,6 +5,7 @@ use crate::report::{Doing, Parts, Report};
 use crate::workspace::{self, Units};
 use crate::{Crates, Home, Session, shared, sources};
 use anyhow::{Context, Result, anyhow, bail};
+use data_encoding::HEXLOWER;
 use kindling_cargo::Count;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -21,7 +22,7 @@ const WARM: &str = "let kindling_warm = candle_core::Tensor::new(&[1f32], &candl
 
 /// Whether everything is in place for the sources as they are now, for pages that ask for no crate of their own.
 pub fn is_prepared(home: &Home) -> bool {
-    is_prepared_for(home, Crates::Course)
+    is_prepared_for(home, Crates::COURSE)
 }
 
 /// Whether everything is in place for the sources as they are now.
@@ -42,7 +43,7 @@ pub fn prepare_all(
 ) -> Result<()> {
     home.refuse_unfit()?;
     let mut kernels = kernels.to_vec();
-    kernels.push(Crates::Course);
+    kernels.push(Crates::COURSE);
     kernels.sort();
     kernels.dedup();
     let mut parts = Parts::new(missing(home, &kernels), tell);
@@ -55,7 +56,7 @@ pub fn prepare_all(
 fn missing(home: &Home, kernels: &[Crates]) -> Vec<(Doing, Crates)> {
     let mut parts = Vec::new();
     if !evcxr_is_installed(home) {
-        parts.push((Doing::Kernel, Crates::Course));
+        parts.push((Doing::Kernel, Crates::COURSE));
     }
     for crates in kernels
         .iter()
@@ -75,7 +76,7 @@ fn prepare_one(home: &Home, course: &Path, crates: Crates, parts: &mut Parts) ->
         return Ok(());
     }
     let library = sources::standard_library().map_err(|message| anyhow!(message))?;
-    if crates == Crates::Course {
+    if crates == Crates::COURSE {
         sources::slim(&library, &home.library())?;
     }
     // Before the minutes of compiling: a file that is saved meanwhile must not count as compiled.
@@ -137,11 +138,7 @@ fn stamp_of(home: &Home, crates: Crates) -> Result<String> {
             std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?,
         );
     }
-    Ok(hash
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
+    Ok(HEXLOWER.encode(&hash.finalize()))
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
@@ -188,7 +185,7 @@ fn install_course(home: &Home, course: &Path) -> Result<()> {
 }
 
 fn write_kernelspec(home: &Home, crates: Crates) -> Result<()> {
-    let (name, shown) = crates.kernel();
+    let (name, shown) = kindling_pages::kernel_names(crates.extra());
     let folder = home.jupyter().join("kernels").join(name);
     std::fs::create_dir_all(&folder)?;
     let course = home.course().display().to_string();
@@ -226,7 +223,7 @@ fn install_evcxr(home: &Home, parts: &mut Parts) -> Result<()> {
     if evcxr_is_installed(home) {
         return Ok(());
     }
-    parts.begin(Doing::Kernel, Crates::Course);
+    parts.begin(Doing::Kernel, Crates::COURSE);
     let folder = home.root().join("kernel");
     let mut command = cargo();
     command
@@ -485,15 +482,16 @@ mod tests {
     fn what_is_missing_is_known_before_it_is_compiled() {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::at(folder.path().join("home"), folder.path());
-        let parts = missing(&home, &[Crates::Course, Crates::Tables]);
+        let tables = Crates::with(Some("kindling-tables")).unwrap();
+        let parts = missing(&home, &[Crates::COURSE, tables]);
         assert_eq!(
             parts,
             [
-                (Doing::Kernel, Crates::Course),
-                (Doing::Crates, Crates::Course),
-                (Doing::Cell, Crates::Course),
-                (Doing::Crates, Crates::Tables),
-                (Doing::Cell, Crates::Tables),
+                (Doing::Kernel, Crates::COURSE),
+                (Doing::Crates, Crates::COURSE),
+                (Doing::Cell, Crates::COURSE),
+                (Doing::Crates, tables),
+                (Doing::Cell, tables),
             ]
         );
     }
@@ -503,8 +501,8 @@ mod tests {
     fn a_cargo_that_fails_is_told_and_its_words_are_the_error() {
         let mut told = Vec::new();
         let mut tell = |report: &Report| told.push(report.text());
-        let mut parts = Parts::new(vec![(Doing::Kernel, Crates::Course)], &mut tell);
-        parts.begin(Doing::Kernel, Crates::Course);
+        let mut parts = Parts::new(vec![(Doing::Kernel, Crates::COURSE)], &mut tell);
+        parts.begin(Doing::Kernel, Crates::COURSE);
         let mut command = Command::new("sh");
         let script = "printf '    Building [=> ] 3/12: x\\r' >&2; echo 'error: linker `cc` not found' >&2; exit 101";
         command.args(["-c", script]);

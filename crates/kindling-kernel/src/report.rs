@@ -140,7 +140,7 @@ impl<'a> Parts<'a> {
 
     /// Says that another process has to end first.
     pub(crate) fn wait(&mut self) {
-        let report = self.report(Doing::Wait, Crates::Course, Step::None, 0, 0);
+        let report = self.report(Doing::Wait, Crates::COURSE, Step::None, 0, 0);
         (self.tell)(&report);
     }
 
@@ -215,9 +215,7 @@ fn weight((doing, crates): &(Doing, Crates)) -> f64 {
         (Doing::Wait, _) => 0.0,
         (Doing::Search, _) => 40.0,
         (Doing::Kernel, _) => 300.0,
-        (Doing::Crates, Crates::Course) => 240.0,
-        (Doing::Crates, Crates::Detection) => 40.0,
-        (Doing::Crates, Crates::Tables) => 300.0,
+        (Doing::Crates, crates) => crates.extra_seconds().unwrap_or(240.0),
         (Doing::Cell, _) => 15.0,
     }
 }
@@ -244,18 +242,18 @@ mod tests {
     #[test]
     fn a_report_names_the_part_the_count_and_the_whole() {
         let parts = vec![
-            (Doing::Kernel, Crates::Course),
-            (Doing::Crates, Crates::Course),
-            (Doing::Cell, Crates::Course),
+            (Doing::Kernel, Crates::COURSE),
+            (Doing::Crates, Crates::COURSE),
+            (Doing::Cell, Crates::COURSE),
         ];
         let told = told(parts, |parts| {
-            parts.begin(Doing::Kernel, Crates::Course);
+            parts.begin(Doing::Kernel, Crates::COURSE);
             parts.count(&count(&[" Downloading 6 crates"]));
-            parts.begin(Doing::Crates, Crates::Course);
+            parts.begin(Doing::Crates, Crates::COURSE);
             parts.count(&count(&["    Building [=> ] 83/214: candle-core"]));
             // A second cargo of the same part counts anew; the whole does not fall.
             parts.count(&count(&["    Building [=> ] 0/3: shared"]));
-            parts.begin(Doing::Cell, Crates::Course);
+            parts.begin(Doing::Cell, Crates::COURSE);
         });
         let texts: Vec<_> = told.iter().map(Report::text).collect();
         assert_eq!(
@@ -283,10 +281,11 @@ mod tests {
 
     #[test]
     fn a_part_that_was_not_foreseen_is_one_more() {
-        let told = told(vec![(Doing::Cell, Crates::Tables)], |parts| {
+        let tables = Crates::with(Some("kindling-tables")).unwrap();
+        let told = told(vec![(Doing::Cell, tables)], |parts| {
             parts.wait();
-            parts.begin(Doing::Crates, Crates::Tables);
-            parts.begin(Doing::Cell, Crates::Tables);
+            parts.begin(Doing::Crates, tables);
+            parts.begin(Doing::Cell, tables);
         });
         let texts: Vec<_> = told.iter().map(Report::text).collect();
         assert_eq!(texts[1], "part 1 of 2: compiling kindling-tables");

@@ -12,6 +12,7 @@ use jupyter_protocol::{
     KernelInfoRequest, Media, MediaType, ReplyStatus, ShutdownRequest,
 };
 use jupyter_zmq_client::{ClientControlConnection, ClientShellConnection};
+use kindling_pages::LeftOut;
 use nbformat::v4::{DisplayData, ErrorOutput, ExecuteResult, MultilineString, Output};
 use serde_json::Value;
 use std::path::PathBuf;
@@ -83,7 +84,7 @@ impl Stopper {
 impl Session {
     /// Starts a kernel and waits until it can run a cell of a page that asks for no crate of its own.
     pub async fn start(home: &Home) -> Result<Self> {
-        Self::start_with(home, Crates::Course).await
+        Self::start_with(home, Crates::COURSE).await
     }
 
     /// Starts a kernel with these crates and waits until it can run a cell.
@@ -420,7 +421,7 @@ impl Run {
     ) {
         self.rest(on_output);
         let part = text.filter(|_| self.limit.admits(0));
-        let left_out = limit::LeftOut {
+        let left_out = LeftOut {
             lines: 0,
             bytes: (size - part.as_ref().map_or(0, String::len).min(size)) as u64,
         };

@@ -3,6 +3,7 @@
 use crate::home::create_private;
 use crate::{Crates, Home, sources, toolchain};
 use anyhow::{Context, Result, bail};
+use data_encoding::HEXLOWER;
 use jupyter_protocol::{ConnectionInfo, connection_info::Transport};
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr};
@@ -359,7 +360,7 @@ fn random_key() -> Result<String> {
     let mut bytes = [0; 24];
     getrandom::fill(&mut bytes)
         .map_err(|error| anyhow::anyhow!("no random numbers from the system: {error}"))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(HEXLOWER.encode(&bytes))
 }
 
 /// Writes a file that only its owner can read: whoever knows the key can run code.

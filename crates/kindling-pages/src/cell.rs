@@ -151,24 +151,40 @@ fn split_info(info: &str) -> Vec<String> {
         .collect()
 }
 
-/// Removes the marks of hidden lines: `# code` is `code`, `##code` is `#code`.
-pub(crate) fn unhide(raw: &str) -> String {
-    let mut source = String::with_capacity(raw.len());
-    for line in raw.split_inclusive('\n') {
-        let (indent, rest) = line.split_at(line.len() - line.trim_start_matches([' ', '\t']).len());
-        match rest
-            .strip_prefix("# ")
-            .or(rest.strip_prefix("##").map(|_| &rest[1..]))
-        {
-            Some(code) => {
-                source.push_str(indent);
-                source.push_str(code);
-            }
-            None if rest.trim_end() == "#" => source.push_str(&rest[1..]),
-            None => source.push_str(line),
-        }
+/// A line of a cell: `# code` is hidden and means `code`, `##code` is shown and means `#code`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CodeLine<'a> {
+    /// The spaces before it.
+    pub indent: &'a str,
+    /// What a compiler sees after them.
+    pub code: &'a str,
+    /// Whether the book hides it, as rustdoc does.
+    pub hidden: bool,
+}
+
+/// Reads a line of a cell, with or without its end.
+pub fn code_line(line: &str) -> CodeLine<'_> {
+    let (indent, rest) = line.split_at(line.len() - line.trim_start_matches([' ', '\t']).len());
+    let (code, hidden) = if let Some(code) = rest.strip_prefix("# ") {
+        (code, true)
+    } else if rest.starts_with("##") {
+        (&rest[1..], false)
+    } else if rest.trim_end() == "#" {
+        (&rest[1..], true)
+    } else {
+        (rest, false)
+    };
+    CodeLine {
+        indent,
+        code,
+        hidden,
     }
-    source
+}
+
+/// The code as a compiler sees it.
+pub(crate) fn unhide(raw: &str) -> String {
+    let lines = raw.split_inclusive('\n').map(code_line);
+    lines.flat_map(|line| [line.indent, line.code]).collect()
 }
 
 #[cfg(test)]

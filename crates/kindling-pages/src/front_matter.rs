@@ -1,6 +1,6 @@
 //! The facts at the top of a page: how long it takes and what it needs.
 
-use crate::PageError;
+use crate::{EXTRA_CRATES, ExtraCrate, PageError};
 use std::path::Path;
 
 /// Whether a page is a lesson or still a promise.
@@ -33,9 +33,6 @@ pub struct FrontMatter {
 }
 
 const KEYS: &str = "minutes, memory, download, device, crates, status";
-
-/// The crates that a page has to ask for, because all that they need is compiled and read for it alone.
-pub const EXTRA_CRATES: [&str; 2] = ["kindling-detection", "kindling-tables"];
 
 impl FrontMatter {
     /// Reads the block at the top of `source`; `path` is named in errors.
@@ -82,11 +79,13 @@ impl FrontMatter {
             "memory" => self.memory = Some(value.to_owned()),
             "download" => self.download = Some(value.to_owned()),
             "device" => self.device = Some(value.to_owned()),
-            "crates" if EXTRA_CRATES.contains(&value) => self.crates = Some(value.to_owned()),
+            "crates" if ExtraCrate::named(value).is_some() => self.crates = Some(value.to_owned()),
             "crates" => {
                 return Err(format!(
                     "`crates` names what the cells use besides candle_core, candle_nn and kindling: expected {}, found `{value}`",
-                    EXTRA_CRATES.map(|name| format!("`{name}`")).join(" or ")
+                    EXTRA_CRATES
+                        .map(|row| format!("`{}`", row.name))
+                        .join(" or ")
                 ));
             }
             "status" => {

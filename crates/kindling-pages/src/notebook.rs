@@ -1,14 +1,14 @@
 //! The notebook of a page: nbformat 4.5, the same bytes for the same page.
 
 use crate::page::slug;
-use crate::{Block, Cell, CellKind, Page, PageError, resolve_includes};
+use crate::{Block, Cell, CellKind, Page, PageError, kernel_names, resolve_includes};
 use nbformat::v4;
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 
-/// Where the notebook of `page` lies, relative to the repository.
-pub fn notebook_path(page: &Page) -> PathBuf {
-    Path::new("notebooks").join(page.path.with_extension("ipynb"))
+/// Where the notebook of the page at `path` (relative to `book/src`) lies: in the repository, and in the built book.
+pub fn notebook_path(path: &Path) -> PathBuf {
+    Path::new("notebooks").join(path.with_extension("ipynb"))
 }
 
 /// The notebook of `page`; cells that `previous` has with the same id and code keep their outputs.
@@ -343,19 +343,11 @@ fn to_source(page: &Page, file: &str) -> String {
     format!("{up}book/src/{}", parts.join("/"))
 }
 
-/// The name of the kernel that has the crates of `page`, as Jupyter knows it, and the name that Jupyter shows.
-fn kernel(page: &Page) -> (String, String) {
-    match &page.front.crates {
-        None => ("kindling".to_owned(), "Rust (Kindling)".to_owned()),
-        Some(extra) => (extra.clone(), format!("Rust (Kindling, {extra})")),
-    }
-}
-
 fn metadata(page: &Page) -> v4::Metadata {
-    let (name, display_name) = kernel(page);
+    let (name, display_name) = kernel_names(page.front.crates.as_deref());
     let kernelspec = v4::KernelSpec {
         display_name,
-        name,
+        name: name.to_owned(),
         language: Some("rust".to_owned()),
         additional: HashMap::new(),
     };

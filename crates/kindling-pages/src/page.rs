@@ -21,6 +21,19 @@ pub enum Block {
     Cell(Cell),
 }
 
+/// A fence that is shown and never run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fence {
+    /// One of [`OTHER_FENCES`].
+    pub language: String,
+    /// The page's line of the opening fence.
+    pub line: usize,
+    /// The page's line of the closing fence.
+    pub end_line: usize,
+    /// What stands between them, without the indentation of the opening fence.
+    pub code: String,
+}
+
 /// One lesson page.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page {
@@ -32,6 +45,8 @@ pub struct Page {
     pub front: FrontMatter,
     /// Prose and cells, top to bottom.
     pub blocks: Vec<Block>,
+    /// The fences that are no cells; they are part of the prose, too.
+    pub fences: Vec<Fence>,
     /// The whole file.
     pub source: String,
 }
@@ -53,6 +68,7 @@ impl Page {
             title: reader.title,
             front,
             blocks: reader.blocks,
+            fences: reader.fences,
             source: source.to_owned(),
         };
         if page.front.status == Status::Outline
@@ -91,6 +107,7 @@ struct Reader<'a> {
     heading: String,
     counts: HashMap<String, usize>,
     blocks: Vec<Block>,
+    fences: Vec<Fence>,
 }
 
 impl<'a> Reader<'a> {
@@ -104,6 +121,7 @@ impl<'a> Reader<'a> {
             heading,
             counts: HashMap::new(),
             blocks: Vec::new(),
+            fences: Vec::new(),
         }
     }
 
@@ -179,8 +197,26 @@ impl<'a> Reader<'a> {
             ));
         }
         let language = info.split([',', ' ']).next().unwrap_or("");
+        let trimmed = range.start + text.trim_end().len();
+        let fence_line = self.line_of(range.start);
+        let end_line = self.line_of(trimmed);
+        let lines: Vec<&str> = text.trim_end().split_inclusive('\n').collect();
+        let code = &lines[1..lines.len() - 1];
         if language != "rust" {
             if OTHER_FENCES.contains(&language) {
+                let line_start = self.source[..range.start]
+                    .rfind('\n')
+                    .map_or(0, |end| end + 1);
+                let indent = &self.source[line_start..range.start];
+                let dedented = code
+                    .iter()
+                    .map(|line| line.strip_prefix(indent).unwrap_or(line));
+                self.fences.push(Fence {
+                    language: language.to_owned(),
+                    line: fence_line,
+                    end_line,
+                    code: dedented.collect(),
+                });
                 return Ok(());
             }
             let expected = OTHER_FENCES.join(", ");
@@ -190,15 +226,11 @@ impl<'a> Reader<'a> {
         }
         let (kind, tags) = parse_info(info).map_err(|message| self.error(range.start, message))?;
         self.prose_until(range.start);
-        let trimmed = range.start + text.trim_end().len();
-        let fence_line = self.line_of(range.start);
         if kind != CellKind::Ignore && text.contains("{{#include") {
             let message = "a cell that runs is written on the page; show included code as `rust,ignore,reason=\"shown from the crate\"`";
             return Err(self.error(range.start, message));
         }
-        let end_line = self.line_of(trimmed);
-        let code: Vec<&str> = text.trim_end().split_inclusive('\n').collect();
-        let raw = code[1..code.len() - 1].concat();
+        let raw = code.concat();
         let count = self.counts.entry(self.heading.clone()).or_default();
         *count += 1;
         let id = format!("{}-{count}", self.heading);
@@ -311,6 +343,19 @@ mod tests {
         let error = parse("# T\n\n```rst\nx\n```\n").unwrap_err();
         assert_eq!(error.line, 3);
         assert!(error.message.contains("unknown fence `rst`"));
+    }
+
+    #[test]
+    fn a_fence_that_is_no_cell_is_prose_with_its_place() {
+        let page = parse("# T\n\n- A:\n\n  ```console\n  $ ls\n    a\n  ```\n\nEnd.\n").unwrap();
+        let expected = Fence {
+            language: "console".to_owned(),
+            line: 5,
+            end_line: 8,
+            code: "$ ls\n  a\n".to_owned(),
+        };
+        assert_eq!(page.fences, [expected]);
+        assert!(matches!(&page.blocks[..], [Block::Prose { text, .. }] if text.contains("$ ls")));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Cells are formatted by rustfmt, in one style: a line is used as long as it lasts, because a cell is read in one look.
 
 use anyhow::{Context, Result, anyhow, bail};
-use kindling_pages::{Book, Cell, CellKind, Page, PageError};
+use kindling_pages::{Book, Cell, CellKind, Page, PageError, write_whole};
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
@@ -77,7 +77,8 @@ pub fn apply(book: &Book) -> Result<usize> {
         if !formatted.is_empty() {
             changed += formatted.len();
             let path = book.root.join(page.shown_path());
-            crate::notebooks::write_atomically(&path, &(lines.join("\n") + "\n"))?;
+            write_whole(&path, &(lines.join("\n") + "\n"))
+                .with_context(|| format!("cannot write {}", path.display()))?;
         }
     }
     Ok(changed)

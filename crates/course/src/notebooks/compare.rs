@@ -1,7 +1,7 @@
 //! Compares the outputs of two runs: words exactly, numbers within a tolerance, times not at all.
 
 use anyhow::{Result, bail};
-use kindling_pages::{Cell, Page, outputs};
+use kindling_pages::{Cell, Page, forms, outputs};
 use nbformat::v4::{Notebook, Output};
 
 /// How far numbers may be apart where a cell does not say: floating-point sums differ between processors.
@@ -35,37 +35,20 @@ fn shown(outputs: &[Output], timing: bool) -> String {
                 text.push_str(&format!("[{name}]\n{}", stream.0))
             }
             Output::Error(error) => text.push_str(&format!("[error]\n{}\n", error.evalue)),
-            other => {
-                let value = serde_json::to_value(other).unwrap_or_default();
-                if let (true, Some(kinds)) = (timing, value["data"].as_object()) {
-                    let kinds: Vec<&str> = kinds.keys().map(String::as_str).collect();
+            value => {
+                let forms = forms(value);
+                if timing {
+                    let kinds: Vec<&str> = forms.iter().map(|(kind, _)| kind.as_str()).collect();
                     text.push_str(&format!("[display] {}\n", kinds.join(" ")));
                     continue;
                 }
-                text.push_str(&format!(
-                    "[display]\n{}\n",
-                    without_pictures(&readable(&value["data"]))
-                ));
+                text.push_str("[display]\n");
+                for (kind, content) in forms {
+                    text.push_str(&format!("{kind}\n{}\n", without_pictures(&content)));
+                }
+                text.push('\n');
             }
         }
-    }
-    text
-}
-
-fn readable(data: &serde_json::Value) -> String {
-    let Some(kinds) = data.as_object() else {
-        return data.to_string();
-    };
-    let mut text = String::new();
-    for (kind, content) in kinds {
-        let content = match content {
-            serde_json::Value::Array(lines) => {
-                lines.iter().filter_map(|line| line.as_str()).collect()
-            }
-            serde_json::Value::String(content) => content.clone(),
-            other => other.to_string(),
-        };
-        text.push_str(&format!("{kind}\n{content}\n"));
     }
     text
 }

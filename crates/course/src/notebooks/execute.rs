@@ -1,8 +1,8 @@
 //! Runs the cells of a notebook on the real kernel and keeps what they show.
 
 use anyhow::{Result, bail};
-use kindling_kernel::{Home, Outcome, Session, is_left_out, settle};
-use kindling_pages::{Cell, Page};
+use kindling_kernel::{Home, Outcome, Session};
+use kindling_pages::{Cell, Page, forms, push, settle, strip_ansi};
 use kindling_progress::Progress;
 use nbformat::v4::{self, MultilineString, Output};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -95,12 +95,10 @@ pub async fn run_cells(
 
 /// The only text that a result is shown as; `None` where there is another form, such as a picture.
 fn plain_result(output: &Output) -> Option<String> {
-    let Output::DisplayData(result) = output else {
-        return None;
-    };
-    let value = serde_json::to_value(&result.data).ok()?;
-    let forms = value.as_object().filter(|forms| forms.len() == 1)?;
-    forms.get("text/plain")?.as_str().map(str::to_owned)
+    match &forms(output)[..] {
+        [(kind, text)] if kind == "text/plain" => Some(text.clone()),
+        _ => None,
+    }
 }
 
 /// A loop at the end of a cell has the value `()`, which tells a reader nothing.
@@ -113,46 +111,22 @@ fn is_undrawn(output: &Output) -> bool {
     plain_result(output).is_some_and(|text| text.starts_with("Figure("))
 }
 
-/// Adds an output; pieces of one stream become one, and a later word of how much was left out takes the place of the one before.
-fn push(outputs: &mut Vec<Output>, output: Output) {
-    if outputs.last().is_some_and(tells_what_is_left_out) && tells_what_is_left_out(&output) {
-        outputs.pop();
-    }
-    if let (
-        Some(Output::Stream { name, text }),
-        Output::Stream {
-            name: new,
-            text: more,
-        },
-    ) = (outputs.last_mut(), &output)
-        && name == new
-    {
-        text.0.push_str(&more.0);
-        return;
-    }
-    outputs.push(output);
-}
-
-fn tells_what_is_left_out(output: &Output) -> bool {
-    matches!(output, Output::DisplayData(shown) if is_left_out(&shown.data))
-}
-
 /// What is kept: settled progress lines, no colours, no counters.
 fn tidy(output: Output) -> Output {
     match output {
         Output::Stream { name, text } => {
-            let text = without_backtrace(&without_colours(&settle(&text.0)));
+            let text = without_backtrace(&strip_ansi(&settle(&text.0)));
             Output::Stream {
                 name,
                 text: MultilineString(text),
             }
         }
         Output::Error(mut error) => {
-            error.evalue = without_colours(&error.evalue);
+            error.evalue = strip_ansi(&error.evalue);
             error.traceback = error
                 .traceback
                 .iter()
-                .map(|line| without_colours(line).trim_end().to_owned())
+                .map(|line| strip_ansi(line).trim_end().to_owned())
                 .collect();
             // The kernel counts the cells that it ran: the number would change with each cell added above.
             error
@@ -168,22 +142,6 @@ fn tidy(output: Output) -> Output {
         }),
         other => other,
     }
-}
-
-/// Removes terminal escape codes.
-fn without_colours(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    let mut rest = text.chars();
-    while let Some(character) = rest.next() {
-        if character != '\u{1b}' {
-            plain.push(character);
-            continue;
-        }
-        if rest.next() == Some('[') {
-            rest.find(char::is_ascii_alphabetic);
-        }
-    }
-    plain
 }
 
 /// A panic's stack trace names addresses and files of this machine; its message is what a reader needs.
@@ -273,23 +231,6 @@ mod tests {
     }
 
     #[test]
-    fn how_much_was_left_out_is_said_once() {
-        let said = |characters| {
-            Output::DisplayData(v4::DisplayData {
-                data: kindling_kernel::left_out(characters),
-                metadata: serde_json::Map::new(),
-            })
-        };
-        let mut outputs = Vec::new();
-        for characters in [5, 50, 500] {
-            push(&mut outputs, said(characters));
-        }
-        assert_eq!(outputs.len(), 1);
-        let text = serde_json::to_string(&outputs).unwrap();
-        assert!(text.contains("500 characters left out"), "{text}");
-    }
-
-    #[test]
     fn an_error_that_evcxr_takes_for_success_is_noticed() {
         let stream = |name: &str, text: &str| Output::Stream {
             name: name.to_owned(),
@@ -305,7 +246,6 @@ mod tests {
 
     #[test]
     fn what_changes_from_run_to_run_is_not_kept() {
-        assert_eq!(without_colours("\u{1b}[91mError\u{1b}[0m: x"), "Error: x");
         assert_eq!(uncounted("   ╭─[ command_12:1:5 ]"), "   ╭─[ cell:1:5 ]");
         let panic = "thread '<unnamed>' (77) panicked at src/lib.rs:9:1:\nshape mismatch\nstack backtrace:\n   0: f\n             at /x/y.rs:1:2\n   1: g\nnote: run with more\n";
         assert_eq!(

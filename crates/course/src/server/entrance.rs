@@ -8,6 +8,7 @@ use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Response};
+use kindling_book::Language;
 use serde::Deserialize;
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
@@ -30,7 +31,7 @@ pub async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Ne
         return let_in(&token, request.uri(), request.headers());
     }
     if !has_cookie(&shared.token, request.headers()) {
-        return (StatusCode::UNAUTHORIZED, Html(CLOSED)).into_response();
+        return (StatusCode::UNAUTHORIZED, Html(closed())).into_response();
     }
     next.run(request).await
 }
@@ -114,8 +115,19 @@ fn is_token(expected: &str, found: &str) -> bool {
     expected.as_bytes().ct_eq(found.as_bytes()).into()
 }
 
-/// All that is said to whoever is not let in.
-const CLOSED: &str = r#"<!doctype html>
+/// All that is said to whoever is not let in, in each language.
+fn closed() -> String {
+    let said = Language::ALL.map(|language| {
+        format!(
+            "<p lang=\"{}\">{}</p>\n",
+            language.code(),
+            language.closed()
+        )
+    });
+    format!("{HEAD}{}</body>\n</html>\n", said.concat())
+}
+
+const HEAD: &str = r#"<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -124,10 +136,6 @@ const CLOSED: &str = r#"<!doctype html>
 <style>body { max-width: 34em; margin: 4em auto; padding: 0 1em; font: 1.1em/1.6 sans-serif; color-scheme: light dark }</style>
 </head>
 <body>
-<p>This is a course of somebody on this machine. To get in, open the address that <code>cargo course up</code> printed: it ends in <code>?token=…</code>. If you have opened it before, <a href="">try again</a>.</p>
-<p lang="zh-CN">这里是本机用户正在运行的课程。请用 <code>cargo course up</code> 显示的、以 <code>?token=…</code> 结尾的地址打开。如果之前已经打开过，请<a href="">重试</a>。</p>
-</body>
-</html>
 "#;
 
 #[cfg(test)]
@@ -184,9 +192,13 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_not_let_in_reads_how_in_both_languages() {
-        assert_eq!(CLOSED.matches("cargo course up").count(), 2);
-        assert!(CLOSED.contains("lang=\"zh-CN\"") && !CLOSED.contains("<script"));
+    fn whoever_is_not_let_in_reads_how_in_each_language() {
+        let closed = closed();
+        assert_eq!(
+            closed.matches("cargo course up").count(),
+            Language::ALL.len()
+        );
+        assert!(closed.contains("lang=\"zh-CN\"") && !closed.contains("<script"));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The WebSocket behind the Run buttons: one for each open page, with a kernel of its own once a cell was run.
 //!
 //! A page sends `{"type": "run", "cell": …, "code": …}`, `{"type": "interrupt"}` or `{"type": "restart"}`. It gets
-//! `status` (how far the kernel is), `waiting`, `started`, `output` (as in a notebook file) and `finished` for a cell, and
-//! `reload` or `problem` when a page of the book was saved.
+//! `status` (how far the kernel is), `waiting`, `started`, `output` (HTML to append), `print` (text for what was appended
+//! last) and `finished` for a cell, and `reload` or `problem` when a page of the book was saved.
 
 use super::outbox::Outbox;
 use super::{ASKED, Notice, Shared, Status, is_own_origin};
@@ -11,6 +11,7 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures_util::{SinkExt, StreamExt};
+use kindling_book::{Language, Live};
 use kindling_kernel::{Crates, Outcome, Session, Stopper};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -28,6 +29,9 @@ pub struct Wish {
     /// The crate that the page uses besides those of every page; empty for none.
     #[serde(default)]
     crates: String,
+    /// The code of the page's language; empty for the source's.
+    #[serde(default)]
+    language: String,
 }
 
 #[derive(Deserialize)]
@@ -55,9 +59,10 @@ pub async fn connect(
         Ok(crates) => crates,
         Err(error) => return (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response(),
     };
+    let language = Language::with_code(&wish.language).unwrap_or(Language::SOURCE);
     upgrade
         .max_message_size(LARGEST_MESSAGE)
-        .on_upgrade(move |socket| talk(socket, shared, crates))
+        .on_upgrade(move |socket| talk(socket, shared, crates, language))
 }
 
 /// What a page's worker is told.
@@ -82,8 +87,8 @@ struct Control {
     stopper: Mutex<Option<Stopper>>,
 }
 
-async fn talk(socket: WebSocket, shared: Arc<Shared>, crates: Crates) {
-    let events = Arc::new(Outbox::default());
+async fn talk(socket: WebSocket, shared: Arc<Shared>, crates: Crates, language: Language) {
+    let events = Arc::new(Outbox::new(language));
     let control = Arc::new(Control {
         crates,
         epoch: watch::Sender::new(0),
@@ -307,7 +312,8 @@ impl Worker {
         }
         self.events.tell(json!({"type": "started", "cell": cell}));
         let events = self.events.clone();
-        let mut on_output = |output: nbformat::v4::Output| events.output(cell, &output);
+        let mut live = Live::new(cell, events.language);
+        let mut on_output = |output: nbformat::v4::Output| events.output(cell, &mut live, &output);
         // The session comes back only from a cell that ended: one dropped in the middle ends its kernel.
         let outcome = session
             .execute_stoppable(code, &stopper, &mut on_output)
@@ -332,7 +338,7 @@ impl Worker {
                 anyhow::bail!("{}", now.message);
             }
             if let Some(pool) = found
-                && (crates == Crates::Course || now.state == "ready")
+                && (crates == Crates::COURSE || now.state == "ready")
             {
                 return pool.take(crates).await;
             }

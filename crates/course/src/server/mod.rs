@@ -16,6 +16,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+use data_encoding::HEXLOWER;
 use kindling_kernel::{Crates, Pool, PoolState, Report};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -113,7 +114,7 @@ impl Shared {
     /// How far the kernel with these crates is: it needs the one of most pages first.
     pub fn status_for(&self, crates: Crates) -> Status {
         let status = self.status.borrow().clone();
-        if crates == Crates::Course || !["ready", "warming"].contains(&status.state) {
+        if crates == Crates::COURSE || !["ready", "warming"].contains(&status.state) {
             return status;
         }
         let extra = self.extra.borrow().get(&crates).cloned();
@@ -124,7 +125,7 @@ impl Shared {
     pub fn ask_for(&self, crates: Crates) {
         self.extra.send_if_modified(|extra| {
             let known = extra.get(&crates);
-            let asks = crates != Crates::Course
+            let asks = crates != Crates::COURSE
                 && known.is_none_or(|status| status.state == "unavailable");
             if asks {
                 extra.insert(crates, Status::new(ASKED, ""));
@@ -218,7 +219,7 @@ fn token() -> Result<String> {
     let mut bytes = [0; 24];
     getrandom::fill(&mut bytes)
         .map_err(|error| anyhow!("no random numbers from the system: {error}"))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(HEXLOWER.encode(&bytes))
 }
 
 #[cfg(test)]
@@ -257,26 +258,27 @@ mod tests {
     #[test]
     fn what_few_pages_need_is_asked_for_by_such_a_page() {
         let (shared, _running) = Shared::new("book".into()).unwrap();
-        shared.ask_for(Crates::Course);
+        let tables = Crates::with(Some("kindling-tables")).unwrap();
+        shared.ask_for(Crates::COURSE);
         assert!(shared.extra.borrow().is_empty());
-        shared.ask_for(Crates::Tables);
-        assert_eq!(shared.extra.borrow()[&Crates::Tables].state, ASKED);
+        shared.ask_for(tables);
+        assert_eq!(shared.extra.borrow()[&tables].state, ASKED);
         // The kernel of most pages comes first.
-        assert_eq!(shared.status_for(Crates::Tables).state, "preparing");
+        assert_eq!(shared.status_for(tables).state, "preparing");
         shared
             .status
             .send_replace(Status::new("unavailable", "no network"));
-        assert_eq!(shared.status_for(Crates::Tables).message, "no network");
+        assert_eq!(shared.status_for(tables).message, "no network");
         shared.status.send_replace(Status::new("ready", ""));
         let failed = |extra: &mut BTreeMap<_, _>| {
-            extra.insert(Crates::Tables, Status::new("unavailable", "no disk"));
+            extra.insert(tables, Status::new("unavailable", "no disk"));
         };
         shared.extra.send_modify(failed);
-        assert_eq!(shared.status_for(Crates::Tables).message, "no disk");
-        assert_eq!(shared.status_for(Crates::Course).state, "ready");
+        assert_eq!(shared.status_for(tables).message, "no disk");
+        assert_eq!(shared.status_for(Crates::COURSE).state, "ready");
         // A page that is opened again tries again.
-        shared.ask_for(Crates::Tables);
-        assert_eq!(shared.status_for(Crates::Tables).state, ASKED);
+        shared.ask_for(tables);
+        assert_eq!(shared.status_for(tables).state, ASKED);
     }
 
     #[test]

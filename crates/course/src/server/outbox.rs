@@ -1,7 +1,7 @@
 //! What is on its way to one page. It takes a bounded amount of memory, also when the page does not read it.
 
-use kindling_kernel::left_out;
-use nbformat::v4::{DisplayData, Output};
+use kindling_book::{Change, Language, Live, left_out};
+use nbformat::v4::Output;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -13,8 +13,9 @@ const ROOM: usize = 16_000_000;
 const MOST: usize = 20_000;
 
 /// Events for one page, in order.
-#[derive(Default)]
 pub struct Outbox {
+    /// What the page is written in.
+    pub language: Language,
     waiting: Mutex<Waiting>,
     news: Notify,
 }
@@ -29,14 +30,21 @@ struct Waiting {
 }
 
 impl Outbox {
+    pub fn new(language: Language) -> Self {
+        Self {
+            language,
+            waiting: Mutex::default(),
+            news: Notify::new(),
+        }
+    }
+
     /// Tells the page something that it must not miss.
     pub fn tell(&self, event: Value) {
         if let Ok(mut waiting) = self.waiting.lock() {
             if let (Some(cell), true) = (event["cell"].as_str(), waiting.dropped > 0) {
-                let data = left_out(std::mem::take(&mut waiting.dropped));
-                let metadata = serde_json::Map::new();
-                let output = Output::DisplayData(DisplayData { data, metadata });
-                waiting.push(output_event(cell, &output));
+                let dropped = std::mem::take(&mut waiting.dropped);
+                let change = Change::Append(left_out(dropped, self.language));
+                waiting.push(change_event(cell, &change));
             }
             waiting.push(event.to_string());
         }
@@ -44,14 +52,20 @@ impl Outbox {
     }
 
     /// Shows an output, unless the page reads so slowly that too many wait; then it is told later how much it missed.
-    pub fn output(&self, cell: &str, output: &Output) {
-        let event = output_event(cell, output);
+    pub fn output(&self, cell: &str, live: &mut Live, output: &Output) {
+        let changes = live.show(output);
+        let events: Vec<String> = changes
+            .iter()
+            .map(|change| change_event(cell, change))
+            .collect();
+        let bytes: usize = events.iter().map(String::len).sum();
         if let Ok(mut waiting) = self.waiting.lock() {
-            if waiting.bytes + event.len() > ROOM {
-                waiting.dropped += event.len() as u64;
+            if waiting.bytes + bytes > ROOM {
+                waiting.dropped += bytes as u64;
+                live.lose();
                 return;
             }
-            waiting.push(event);
+            events.into_iter().for_each(|event| waiting.push(event));
         }
         self.news.notify_one();
     }
@@ -84,8 +98,18 @@ impl Waiting {
     }
 }
 
-fn output_event(cell: &str, output: &Output) -> String {
-    json!({"type": "output", "cell": cell, "output": output}).to_string()
+/// A change below a cell, as the page is told.
+fn change_event(cell: &str, change: &Change) -> String {
+    let event = match change {
+        Change::Append(html) => json!({"type": "output", "cell": cell, "html": html}),
+        Change::Replace(html) => {
+            json!({"type": "output", "cell": cell, "html": html, "replace": true})
+        }
+        Change::Print { lines, last } => {
+            json!({"type": "print", "cell": cell, "lines": lines, "last": last})
+        }
+    };
+    event.to_string()
 }
 
 #[cfg(test)]
@@ -100,10 +124,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_page_that_does_not_read_costs_bounded_memory_and_is_told_what_it_missed() {
-        let outbox = Outbox::default();
+        let outbox = Outbox::new(Language::SOURCE);
         outbox.tell(json!({"type": "started", "cell": "a"}));
+        let mut live = Live::new("a", Language::SOURCE);
         for _ in 0..24 {
-            outbox.output("a", &printed("x".repeat(1_000_000)));
+            outbox.output(
+                "a",
+                &mut live,
+                &printed(format!("{}\n", "x".repeat(1_000_000))),
+            );
         }
         assert!(outbox.waiting.lock().unwrap().bytes <= ROOM);
         outbox.tell(json!({"type": "finished", "cell": "a"}));
@@ -126,7 +155,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_page_that_asks_for_ever_and_reads_nothing_is_given_up() {
-        let outbox = Outbox::default();
+        let outbox = Outbox::new(Language::SOURCE);
         for _ in 0..=MOST {
             outbox.tell(json!({"type": "problem", "message": "unknown"}));
         }

@@ -13,7 +13,7 @@ pub mod wrapper;
 
 use anyhow::{Context, Result, bail};
 use inputs::{Inputs, Reach, Unit};
-use kindling_pages::{Book, Page};
+use kindling_pages::{Book, Page, strip_ansi};
 use kindling_skip::Need;
 use proofs::{Proof, Proofs};
 use reading::Reading;
@@ -368,12 +368,12 @@ fn follow<W: std::io::Write>(
                 line.push(byte);
                 continue;
             }
-            let text = output::plain(&String::from_utf8_lossy(&std::mem::take(&mut line)));
+            let text = strip_ansi(&String::from_utf8_lossy(&std::mem::take(&mut line)));
             if sender.send(text).is_err() {
                 return;
             }
         }
-        let _ = sender.send(output::plain(&String::from_utf8_lossy(&line)));
+        let _ = sender.send(strip_ansi(&String::from_utf8_lossy(&line)));
     });
     loop {
         match lines.recv_timeout(Duration::from_secs(1)) {

@@ -150,29 +150,6 @@ fn test(rest: &str) -> Option<Line<'_>> {
     }
 }
 
-/// Without the terminal's codes.
-pub fn plain(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    let mut rest = text.chars();
-    while let Some(character) = rest.next() {
-        if character != '\u{1b}' {
-            plain.push(character);
-            continue;
-        }
-        match rest.next() {
-            Some('[') => {
-                rest.find(char::is_ascii_alphabetic);
-            }
-            // A set of letters, which one more letter names.
-            Some('(') => {
-                rest.next();
-            }
-            _ => {}
-        }
-    }
-    plain
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,7 +187,6 @@ mod tests {
             "cargo indents its words"
         );
         assert_eq!(read("error[E0308]: mismatched types"), Line::Other);
-        assert_eq!(plain("\u{1b}[1mFinished\u{1b}(B\u{1b}[0m x"), "Finished x");
     }
 
     #[test]

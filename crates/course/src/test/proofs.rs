@@ -4,6 +4,7 @@
 
 use super::skips::Skip;
 use anyhow::{Context, Result};
+use kindling_pages::write_whole;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -61,19 +62,15 @@ impl Proofs {
 
     /// Keeps a proof; half a file never gets its name.
     pub fn keep(&self, key: &str, proof: &Proof) -> Result<()> {
-        let failed = || format!("cannot write into {}", self.folder.display());
-        std::fs::create_dir_all(&self.folder).with_context(failed)?;
         let ignored: Vec<Value> = proof
             .ignored
             .iter()
             .map(|skip| json!([skip.package, skip.test, skip.reason]))
             .collect();
         let text = json!({"unit": proof.unit, "passed": proof.passed, "ignored": ignored});
-        let unfinished = self
-            .folder
-            .join(format!("{key}.{}.part", std::process::id()));
-        std::fs::write(&unfinished, text.to_string()).with_context(failed)?;
-        std::fs::rename(&unfinished, self.folder.join(key)).with_context(failed)
+        write_whole(&self.folder.join(key), &text.to_string())
+            .with_context(|| format!("cannot write into {}", self.folder.display()))?;
+        Ok(())
     }
 
     /// Removes what was of no use for a month.

@@ -22,10 +22,7 @@ impl Sample {
             })
             .collect();
         let packed = gzip(&content);
-        let sha256: String = Sha256::digest(&content)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let sha256 = format!("{:x}", Sha256::digest(&content));
         let manifest = format!(
             "[sample]\ntitle = 'A sample'\nlicence = 'none'\nsource = 'a test'\nurls = []\n\
              [[sample.files]]\nname = 'data.gz'\nbytes = {}\nunpacked_bytes = {size}\nsha256 = '{sha256}'\n",
