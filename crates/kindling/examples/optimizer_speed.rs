@@ -11,8 +11,8 @@ use kindling::{
     Result,
     data::Random,
     optim::{
-        AdaGradConfig, AdamConfig, AdamWConfig, Descent, LionConfig, MomentumConfig,
-        NesterovConfig, Optimizer, RmsPropConfig, Rule, SgdConfig,
+        AdaGradConfig, AdamConfig, AdamWConfig, ElementwiseOptimizer, LionConfig, MomentumConfig,
+        NesterovConfig, Optimizer, RmsPropConfig, SgdConfig, UpdateRule,
     },
 };
 
@@ -28,12 +28,12 @@ fn main() -> Result<()> {
     compare(LionConfig::default())
 }
 
-fn compare<R: Rule<N>, const N: usize>(rule: R) -> Result<()> {
+fn compare<R: UpdateRule<N>, const N: usize>(rule: R) -> Result<()> {
     let mut random = Random::new(1);
     let weights = Var::from_tensor(&random.normal((128, 784), 0.0, 0.05)?)?;
     let slope = random.normal((128, 784), 0.0, 0.01)?;
     let gradients = (weights.as_tensor() * &slope)?.sum_all()?.backward()?;
-    let mut optimizer = Descent::with_config(vec![weights.clone()], rule)?;
+    let mut optimizer = ElementwiseOptimizer::with_config(vec![weights.clone()], rule)?;
 
     let other = Var::from_tensor(&weights.copy()?)?;
     let mut state = std::array::from_fn(|_| slope.clone());
