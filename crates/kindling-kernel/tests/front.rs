@@ -144,7 +144,7 @@ async fn jupyter_gets_a_kernel_with_its_own_key_and_progress_in_place() {
         "took {:?}",
         asked.elapsed()
     );
-    assert!(shown.contains("terminated"), "{shown}");
+    assert!(shown.contains("ended (signal: 9"), "{shown}");
     assert_eq!(
         client.run("println!(\"still here\");").await,
         "still here\n"

@@ -76,6 +76,9 @@ const USES_BOOK: [&str; 10] = [
 /// How a source uses the prepared kernel.
 const USES_KERNEL: [&str; 2] = ["is_prepared", "Session::start"];
 
+/// Takes of `kindling-pages` only what reads no page: the table of crates, and how outputs are read. A test looks into its sources.
+const READS_NO_PAGE: &str = "kindling-kernel";
+
 /// Variables that say how the tests are run, not what they find.
 const NOT_INPUTS: [&str; 10] = [
     kindling_skip::FILE,
@@ -113,7 +116,10 @@ impl Reach {
             let own = of(&package.folder);
             let all = workspace.folders(name);
             let names_pages = || {
-                all.iter()
+                let read = all
+                    .iter()
+                    .filter(|folder| name != READS_NO_PAGE || **folder == package.folder);
+                read.into_iter()
                     .any(|folder| of(folder).iter().any(|source| source.names_pages))
             };
             if own.iter().any(|source| source.finds_root) && names_pages() {
@@ -588,6 +594,25 @@ mod tests {
                 "{unit:?}"
             );
         }
+    }
+
+    #[test]
+    fn what_is_said_to_read_no_page_reads_none() {
+        let root = crate::repository().unwrap();
+        let sources = listed(&root).unwrap();
+        let folder = format!("crates/{READS_NO_PAGE}/");
+        let own = sources
+            .iter()
+            .filter(|name| name.starts_with(&folder) && name.ends_with(".rs"));
+        let mut count = 0;
+        for name in own {
+            let text = std::fs::read_to_string(root.join(name)).unwrap();
+            for sign in ["Book", "Page::", "pages::Page", "read_notebook"] {
+                assert!(!text.contains(sign), "{name}: {sign}");
+            }
+            count += 1;
+        }
+        assert!(count > 10, "{count}");
     }
 
     #[test]
