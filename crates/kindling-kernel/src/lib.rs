@@ -22,7 +22,6 @@ mod session;
 mod shared;
 mod sources;
 mod spawn;
-#[cfg(unix)]
 mod toolchain;
 mod workspace;
 

@@ -104,9 +104,8 @@ impl Evcxr {
         }
         if let Some(real) = sources::toolchain() {
             // Past rustup's proxies, which cost tens of milliseconds at each of a dozen calls.
-            let own = folder.0.join("toolchain");
-            toolchain::write(&own, &real)?;
-            let mut path = vec![own.join("bin")];
+            let seen = toolchain::seen(&folder.0.join("toolchain"), &real)?;
+            let mut path = vec![seen.join("bin")];
             path.extend(
                 std::env::var_os("PATH")
                     .iter()
@@ -122,7 +121,7 @@ impl Evcxr {
                     .flat_map(std::env::split_paths),
             );
             environment.push((LIBRARIES.into(), std::env::join_paths(libraries)?));
-            environment.push(("RUSTUP_TOOLCHAIN".into(), own.into()));
+            environment.push(("RUSTUP_TOOLCHAIN".into(), seen.into()));
         }
         Self::launch(home, folder, environment).await
     }

@@ -5,7 +5,7 @@
 //! checked, for minutes. `cargo build` finds the same mistakes, with the crates that are there.
 
 use anyhow::{Context, Result};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Says `build` for `check` to the cargo beside it, which finds its own place through the link.
 #[cfg(unix)]
@@ -18,9 +18,9 @@ done
 exec "${0%/*}/kindling-cargo" "$@"
 "#;
 
-/// Makes the toolchain in `folder`, of links to the `real` one.
+/// The toolchain that a kernel is to see: made in `folder`, of links to the `real` one.
 #[cfg(unix)]
-pub(crate) fn write(folder: &Path, real: &Path) -> Result<()> {
+pub(crate) fn seen(folder: &Path, real: &Path) -> Result<PathBuf> {
     use std::os::unix::fs::{PermissionsExt, symlink};
     let make = || -> std::io::Result<()> {
         let programs = folder.join("bin");
@@ -44,7 +44,14 @@ pub(crate) fn write(folder: &Path, real: &Path) -> Result<()> {
         std::fs::write(&cargo, CARGO)?;
         std::fs::set_permissions(&cargo, std::fs::Permissions::from_mode(0o755))
     };
-    make().with_context(|| format!("cannot write {}", folder.display()))
+    make().with_context(|| format!("cannot write {}", folder.display()))?;
+    Ok(folder.to_owned())
+}
+
+/// The real one, where no script can stand for a program.
+#[cfg(not(unix))]
+pub(crate) fn seen(_folder: &Path, real: &Path) -> Result<PathBuf> {
+    Ok(real.to_owned())
 }
 
 #[cfg(all(test, unix))]
@@ -65,7 +72,7 @@ mod tests {
             std::fs::set_permissions(&program, mode).unwrap();
         }
         let own = folder.path().join("own");
-        write(&own, &real).unwrap();
+        assert_eq!(seen(&own, &real).unwrap(), own);
         assert!(own.join("lib").is_dir());
         let said = |name: &str, arguments: &[&str]| {
             let mut command = std::process::Command::new(own.join("bin").join(name));
