@@ -77,6 +77,11 @@ pub struct Origin<'a> {
     pub licence: &'a str,
 }
 
+/// How many pictures there are for training, validation and test, in words that follow the number of parameters.
+pub fn pictures([training, validation, test]: [usize; 3], source: &str) -> String {
+    format!("; {training} training, {validation} validation and {test} test pictures from {source}")
+}
+
 /// How good a network is.
 #[derive(Debug)]
 pub struct Score {

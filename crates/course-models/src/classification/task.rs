@@ -13,7 +13,7 @@ use super::{Classifier, data::Data};
 use crate::{
     options::Options,
     recipe::Recipe,
-    run::{Origin, Run, Score, Task},
+    run::{Origin, Run, Score, Task, pictures},
 };
 
 /// Trains with each seed, and measures accuracy on the test set.
@@ -63,19 +63,9 @@ impl Task for Classes<'_> {
     }
 
     fn examples(&self) -> String {
-        let Data {
-            training,
-            validation,
-            test,
-            source,
-            ..
-        } = &self.data;
-        format!(
-            "; {} training, {} validation and {} test pictures from {source}",
-            training.len(),
-            validation.len(),
-            test.len(),
-        )
+        let data = &self.data;
+        let sizes = [data.training.len(), data.validation.len(), data.test.len()];
+        pictures(sizes, &data.source)
     }
 
     fn batches(&self, seed: u64) -> Result<(Box<dyn Loader>, Box<dyn Validation>)> {

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     options::Options,
     recipe::Recipe,
-    run::{Origin, Run, Score, Task},
+    run::{Origin, Run, Score, Task, pictures},
 };
 
 /// Trains with each seed, and measures mean average precision on the test set.
@@ -79,19 +79,13 @@ impl Task for Detection<'_> {
     }
 
     fn examples(&self) -> String {
-        let Parts {
-            training,
-            validation,
-            test,
-            source,
-            ..
-        } = &self.parts;
-        format!(
-            "; {} training, {} validation and {} test pictures from {source}",
-            training.len(),
-            validation.len(),
-            test.len(),
-        )
+        let parts = &self.parts;
+        let sizes = [
+            parts.training.len(),
+            parts.validation.len(),
+            parts.test.len(),
+        ];
+        pictures(sizes, &parts.source)
     }
 
     fn batches(&self, seed: u64) -> Result<(Box<dyn Loader>, Box<dyn Validation>)> {
