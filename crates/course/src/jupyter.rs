@@ -54,7 +54,7 @@ pub fn run(args: Args) -> Result<()> {
 /// Lets JupyterLab know the kernels of all pages, and says which of them are prepared later.
 fn name_kernels(home: &Home) -> Result<()> {
     let kernels = crate::kernel::needed(home);
-    kindling_kernel::install_specifications(home, &crate::kernel::course()?, &kernels)?;
+    kindling_kernel::install_specifications(home, crate::own::file()?, &kernels)?;
     let later = kernels
         .iter()
         .filter(|crates| !is_prepared_for(home, **crates));

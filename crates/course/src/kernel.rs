@@ -78,11 +78,6 @@ pub fn home() -> Result<Home> {
     Ok(Home::locate(&crate::repository()?))
 }
 
-/// This program, which is the front of the kernels.
-pub fn course() -> Result<PathBuf> {
-    std::env::current_exe().context("cannot find this program's own file")
-}
-
 /// Prepares these kernels, with a line that says how far it is.
 pub fn prepare_kernel(home: &Home, kernels: &[Crates]) -> Result<()> {
     let mut line = Line::new();
@@ -91,7 +86,7 @@ pub fn prepare_kernel(home: &Home, kernels: &[Crates]) -> Result<()> {
         told = true;
         line.show(&shown(report), report.share());
     };
-    prepare_all(home, &course()?, kernels, &mut tell)?;
+    prepare_all(home, crate::own::file()?, kernels, &mut tell)?;
     drop(line);
     if told {
         eprintln!("The kernel is prepared");
@@ -123,8 +118,8 @@ fn prepare_and_report(home: &Home, kernels: &[Crates]) -> Result<()> {
     if kernels.iter().any(|crates| *crates != Crates::COURSE) {
         let _ = rustix::process::nice(10);
     }
-    let course = course()?;
-    report(|tell| prepare_all(home, &course, kernels, tell))
+    let course = crate::own::file()?;
+    report(|tell| prepare_all(home, course, kernels, tell))
 }
 
 /// Does some work, and tells on standard output how far it is and why it failed.

@@ -13,6 +13,7 @@ mod jupyter;
 mod kernel;
 mod models;
 mod notebooks;
+mod own;
 mod repository;
 mod search;
 mod server;
@@ -73,6 +74,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    own::remember();
     if let Some(code) = test::wrapper::rustdoc() {
         return code;
     }

@@ -55,7 +55,7 @@ pub fn run(command: &str, args: &Args) -> Result<()> {
         .env("KINDLING_REPOSITORY", &root);
     if std::env::var_os("KINDLING_COURSE").is_none() {
         // It has no network stack of its own: this program downloads for it.
-        program.env("KINDLING_COURSE", std::env::current_exe()?);
+        program.env("KINDLING_COURSE", crate::own::file()?);
     }
     become_it(program)
 }

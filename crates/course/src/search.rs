@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 /// The program; cargo puts those of one profile side by side.
 fn program() -> Result<PathBuf> {
     let name = format!("course-search{}", std::env::consts::EXE_SUFFIX);
-    Ok(crate::kernel::course()?.with_file_name(name))
+    Ok(crate::own::file()?.with_file_name(name))
 }
 
 /// Whether it was compiled before.

@@ -183,9 +183,9 @@ impl Stage {
         units: &[Unit],
         proven: &BTreeSet<String>,
     ) -> Result<Command> {
-        let own = std::env::current_exe().context("cannot find this program's own file")?;
+        let own = crate::own::file()?;
         let course = |arguments: &[&str]| {
-            let mut command = Command::new(&own);
+            let mut command = Command::new(own);
             command.args(arguments).current_dir(root);
             command
         };
@@ -203,18 +203,17 @@ impl Stage {
             }
             Work::Tools => {
                 // A tool is tested with all that it can do, its doctests included: it is quick to compile.
-                let mut command = tests(Kind::Tool, root, &own, proven, workspace.tools())?;
+                let mut command = tests(Kind::Tool, root, own, proven, workspace.tools())?;
                 command.arg("--all-features");
                 command
             }
             Work::Crates => {
-                let mut command =
-                    tests(Kind::Computing, root, &own, proven, workspace.computing())?;
+                let mut command = tests(Kind::Computing, root, own, proven, workspace.computing())?;
                 command.args(["--lib", "--bins", "--tests"]);
                 command
             }
             Work::Pages => {
-                let mut command = doctests(root, &own, workspace, units, proven)?;
+                let mut command = doctests(root, own, workspace, units, proven)?;
                 command.env(COMPILED_ONLY, "1");
                 command
             }
@@ -222,7 +221,7 @@ impl Stage {
                 let others = workspace.computing().map(|package| package.name.clone());
                 let others = others.filter(|name| name != LESSONS);
                 let proven: BTreeSet<String> = proven.iter().cloned().chain(others).collect();
-                doctests(root, &own, workspace, units, &proven)?
+                doctests(root, own, workspace, units, &proven)?
             }
             Work::Notebooks => {
                 let mut command = course(&["notebooks", "--check", "--execute"]);
@@ -232,12 +231,12 @@ impl Stage {
                 command
             }
             Work::EndToEnd => {
-                let mut command = tests(Kind::Tool, root, &own, proven, workspace.end_to_end())?;
+                let mut command = tests(Kind::Tool, root, own, proven, workspace.end_to_end())?;
                 command.args(["--", "--test-threads=1"]);
                 command
             }
             Work::Ignored => {
-                let mut command = tests(Kind::Tool, root, &own, proven, workspace.end_to_end())?;
+                let mut command = tests(Kind::Tool, root, own, proven, workspace.end_to_end())?;
                 command.args(["--", "--ignored", "--test-threads=1"]);
                 command
             }

@@ -27,7 +27,7 @@ impl Helper {
     }
 
     fn start_with(arguments: &[&str], output: Stdio) -> Result<Self> {
-        let program = crate::kernel::course()?;
+        let program = crate::own::file()?;
         let mut command = Command::new(program);
         command
             .args(arguments)

@@ -18,8 +18,8 @@ pub fn fingerprint(root: &Path) -> u64 {
         add(&root.join(folder), &mut hasher);
     }
     add(&root.join("book/book.toml"), &mut hasher);
-    if let Ok(program) = std::env::current_exe() {
-        add(&program, &mut hasher);
+    if let Ok(program) = crate::own::file() {
+        add(program, &mut hasher);
     }
     hasher.finish()
 }
