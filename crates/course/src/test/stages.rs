@@ -28,6 +28,8 @@ pub enum Work {
     Course(&'static [&'static str]),
     Lints,
     Tools,
+    /// The tools that are compiled on their own.
+    Alone,
     Crates,
     /// The pages are compiled as programs: the stage of notebooks runs their cells.
     Pages,
@@ -61,6 +63,11 @@ pub const STAGES: &[Stage] = &[
         "tools",
         "the tools' own tests, on the real kernel",
         Work::Tools,
+    ),
+    stage(
+        "alone",
+        "the tests of the tools that are compiled on their own",
+        Work::Alone,
     ),
     stage(
         "crates",
@@ -136,6 +143,7 @@ impl Stage {
             Work::Course(["check"]) | Work::Lints => vec![Unit::Repository],
             Work::Format | Work::Course(_) | Work::Ignored => Vec::new(),
             Work::Tools => packages(&mut workspace.tools()),
+            Work::Alone => packages(&mut workspace.alone()),
             Work::Crates => packages(&mut workspace.computing()),
             Work::Pages => {
                 let documented = workspace.packages.iter().filter(|package| {
@@ -172,7 +180,7 @@ impl Stage {
 
     /// Whether its tests must reach no network.
     fn is_offline(&self) -> bool {
-        matches!(self.work, Work::Tools | Work::Crates)
+        matches!(self.work, Work::Tools | Work::Alone | Work::Crates)
     }
 
     /// The command; `proven` need not run again.
@@ -207,6 +215,8 @@ impl Stage {
                 command.arg("--all-features");
                 command
             }
+            // As the stage `book` compiles them.
+            Work::Alone => tests(Kind::Tool, root, own, proven, workspace.alone())?,
             Work::Crates => {
                 let mut command = tests(Kind::Computing, root, own, proven, workspace.computing())?;
                 command.args(["--lib", "--bins", "--tests"]);
@@ -395,6 +405,7 @@ mod tests {
             pairs.map(|pair| pair[1].clone()).collect()
         };
         assert_eq!(packages("tools"), ["base", "tool"]);
+        assert_eq!(packages("alone"), ["index"]);
         assert_eq!(packages("crates"), ["net"]);
         assert_eq!(packages("pages"), ["net"]);
         assert_eq!(packages("end-to-end"), ["end"]);

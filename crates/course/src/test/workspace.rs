@@ -18,6 +18,8 @@ pub struct Package {
     pub needs: Vec<String>,
     /// Whether Candle is compiled for it.
     pub computes: bool,
+    /// Whether it is compiled on its own, because its needs would change the features of what all others are compiled from.
+    pub alone: bool,
     /// The names of its test programs under `tests/`.
     pub tests: Vec<String>,
     /// Whether its library has doctests.
@@ -83,6 +85,7 @@ impl Workspace {
                     .filter_map(|need| need["name"].as_str().map(str::to_owned))
                     .collect(),
                 computes: heavy.contains(name),
+                alone: package["metadata"]["course"]["alone"] == true,
                 tests: targets
                     .iter()
                     .filter(|target| of_kind(target, "test"))
@@ -100,6 +103,15 @@ impl Workspace {
 
     /// The packages that are tools: everything without Candle that is no end-to-end test.
     pub fn tools(&self) -> impl Iterator<Item = &Package> {
+        self.without_candle().filter(|package| !package.alone)
+    }
+
+    /// The tools that are compiled on their own.
+    pub fn alone(&self) -> impl Iterator<Item = &Package> {
+        self.without_candle().filter(|package| package.alone)
+    }
+
+    fn without_candle(&self) -> impl Iterator<Item = &Package> {
         let packages = self.packages.iter();
         packages.filter(|package| !package.computes && !package.is_end_to_end())
     }
@@ -177,7 +189,8 @@ pub mod tests {
         };
         let metadata = json!({"workspace_root": "/top", "packages": [
             package("tool", "crates/tool", &["base"]), package("base", "crates/base", &[]),
-            package("net", "crates/net", &["base"]), package("end", "tests", &["tool"])]});
+            package("net", "crates/net", &["base"]), package("end", "tests", &["tool"]),
+            {"name": "index", "manifest_path": "/top/crates/index/Cargo.toml", "metadata": {"course": {"alone": true}}}]});
         let lock = "[[package]]\nname = \"net\"\ndependencies = [\"candle-nn 0.1\"]\n[[package]]\nname = \"candle-nn\"\ndependencies = [\"candle-core\"]\n[[package]]\nname = \"tool\"\ndependencies = [\"base\"]\n";
         Workspace::parse(&metadata, lock).unwrap()
     }
@@ -190,6 +203,7 @@ pub mod tests {
     fn packages_are_told_apart_by_what_they_need_and_where_they_lie() {
         let workspace = sample();
         assert_eq!(names(workspace.tools()), ["base", "tool"]);
+        assert_eq!(names(workspace.alone()), ["index"]);
         assert_eq!(names(workspace.computing()), ["net"]);
         assert_eq!(names(workspace.end_to_end()), ["end"]);
         let folders: Vec<&str> = workspace.folders("end").into_iter().collect();
@@ -201,7 +215,8 @@ pub mod tests {
     fn every_package_of_this_repository_is_tested_once() {
         let root = crate::repository().unwrap();
         let workspace = Workspace::read(&root).unwrap();
-        let all = workspace.tools().chain(workspace.computing());
+        let all = workspace.tools().chain(workspace.alone());
+        let all = all.chain(workspace.computing());
         let mut tested = names(all.chain(workspace.end_to_end()));
         tested.sort_unstable();
         let mut folders: Vec<String> = std::fs::read_dir(root.join("crates"))
