@@ -1,6 +1,8 @@
 //! The program, on little books. They lie in cargo's own folder for tests: a crate for temporary folders would have Pagefind compiled
 //! again, with other features.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -1,6 +1,7 @@
 //! Cargo links another build of `course` into the place of the one that runs: what it starts next is the new one.
 
 #![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
