@@ -60,7 +60,7 @@ fn features(packages: &[String], edges: &str) -> Result<BTreeMap<String, BTreeSe
 fn whatever_is_compiled_asks_for_the_same_features() -> Result<()> {
     // What kernels are made of.
     let mut expected = Vec::new();
-    for base in kindling_kernel::Crates::all().map(kindling_kernel::Crates::kernel) {
+    for base in kindling_kernel::KernelKind::all().map(kindling_kernel::KernelKind::kernel) {
         let tree = features(&[base.to_owned()], "normal,build")?;
         ensure!(tree.len() > 100, "the tree of {base} is short: {tree:?}");
         expected.push((base, tree));

@@ -1,7 +1,7 @@
 //! The notebooks in real Jupyter: nbclient runs every cell of a lesson through the kernelspec that it names.
 
 use anyhow::Result;
-use kindling_kernel::{Crates, Home, is_prepared};
+use kindling_kernel::{Home, KernelKind, is_prepared};
 use kindling_skip::{Need, skip};
 use kindling_tests::{course, root};
 use std::path::PathBuf;
@@ -79,7 +79,7 @@ fn run(notebooks: &[PathBuf]) -> Result<()> {
         .unwrap_or_default()
         .trim()
         .to_owned();
-    let kernels: Vec<&str> = Crates::all().map(Crates::kernel).collect();
+    let kernels: Vec<&str> = KernelKind::all().map(KernelKind::kernel).collect();
     let scratch = tempfile::tempdir()?;
     let output = Command::new(python)
         .args(["-c", PROGRAM, &kernels.join(",")])

@@ -13,8 +13,8 @@ use course_program::{
 use serde_json::{Map, Value, json};
 
 use crate::{
+    contenders::{self, turn},
     embed,
-    sides::{self, turn},
 };
 
 const OWN: [&str; 2] = ["ours", "candle_transformers"];
@@ -55,7 +55,7 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let folder = tempfile::tempdir().context("no folder for the sentences")?;
     let file = folder.path().join("sentences.txt");
-    fs::write(&file, sides::sentences().join("\n"))?;
+    fs::write(&file, contenders::sentences().join("\n"))?;
     let repeats = args.repeats.to_string();
     let own = ["--repeats", &repeats, "--model"].map(Into::into);
     let bench = Bench {
@@ -70,7 +70,7 @@ pub fn run(args: &Args) -> Result<()> {
         script: include_str!("peers.py"),
         python: &args.python,
     };
-    let measured = bench.measure(args.options.rounds)?;
+    let measured = bench.measure(&args.options)?;
     measured.agree("vector", TOLERANCE)?;
     show(&report(&measured), args.options.json)
 }
@@ -78,7 +78,7 @@ pub fn run(args: &Args) -> Result<()> {
 /// Medians over the rounds, and ratios of them.
 fn report(measured: &Measured) -> Value {
     let mut report = Map::new();
-    let keys = sides::TASKS.into_iter();
+    let keys = contenders::TASKS.into_iter();
     for key in keys.chain(["first_vector_s", "peak_mb"]) {
         let mut row = measured.row(key);
         for peer in OWN[1..].iter().chain(&PEERS) {

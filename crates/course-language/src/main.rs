@@ -4,9 +4,9 @@
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
 mod bench;
+mod contenders;
 mod embed;
 mod eval;
-mod sides;
 mod summarize;
 
 use std::process::ExitCode;

@@ -30,6 +30,9 @@ pub trait Task {
     /// The network.
     type Network;
 
+    /// What it reads in training, a batch of it.
+    type Input;
+
     /// The measure that several seeds are compared by, and its unit.
     const MEASURE: (&'static str, &'static str);
 
@@ -46,13 +49,13 @@ pub trait Task {
     fn network(&self, seed: u64) -> Result<Self::Network>;
 
     /// What training and weights ask of it.
-    fn model<'n>(&self, network: &'n Self::Network) -> &'n dyn Model;
+    fn model<'n>(&self, network: &'n Self::Network) -> &'n dyn Model<Self::Input>;
 
     /// How many examples there are of which kind, in words that follow the number of parameters.
     fn examples(&self) -> String;
 
     /// The training set in mini-batches, and the validation set.
-    fn batches(&self, seed: u64) -> Result<(Box<dyn Loader>, Box<dyn Validation>)>;
+    fn batches(&self, seed: u64) -> Result<Batches<Self::Input>>;
 
     /// The training with the loss of this task, where it is not a classifier's.
     fn with_loss(&self, training: Training, _network: &Self::Network) -> Result<Training> {
@@ -67,6 +70,9 @@ pub trait Task {
         Ok(save_weights(self.model(network), file, details)?)
     }
 }
+
+/// The training set in mini-batches, and the validation set.
+pub type Batches<Input> = (Box<dyn Loader<Input>>, Box<dyn Validation<Input>>);
 
 /// Data as weights name them.
 #[derive(Debug, Clone, Copy)]

@@ -1,7 +1,7 @@
 //! `course jupyter`: JupyterLab on the course's notebooks, in a Python environment of its own.
 
 use anyhow::{Context, Result, bail};
-use kindling_kernel::{Crates, Home, Pool, is_prepared_for};
+use kindling_kernel::{Home, KernelKind, Pool, is_prepared_for};
 use kindling_progress::Progress;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -43,7 +43,7 @@ pub fn run(args: Args) -> Result<()> {
         println!("{}", python.display());
         return Ok(());
     }
-    crate::kernel::prepare_kernel(&home, &[Crates::COURSE])?;
+    crate::kernel::prepare_kernel(&home, &[KernelKind::COURSE])?;
     name_kernels(&home)?;
     let runtime = tokio::runtime::Runtime::new()?;
     let result = runtime.block_on(serve(&home, &root, &python, &args));
@@ -108,7 +108,7 @@ impl Lab {
             .arg("--LabApp.default_url=/lab/tree/notebooks")
             .arg("--MappingKernelManager.default_kernel_name=kindling")
             .arg("--KernelSpecManager.ensure_native_kernel=False")
-            .args(kindling_kernel::Crates::all().map(|crates| {
+            .args(kindling_kernel::KernelKind::all().map(|crates| {
                 let name = crates.kernel();
                 format!("--KernelSpecManager.allowed_kernelspecs={name}")
             }))

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 use kindling_cargo::Line;
 use kindling_kernel::{
-    Crates, Doing, EVCXR_VERSION, Home, Report, front, is_prepared_for, prepare_all,
+    Doing, EVCXR_VERSION, Home, KernelKind, Report, front, is_prepared_for, prepare_all,
     standard_library,
 };
 use kindling_pages::{Book, Page};
@@ -79,7 +79,7 @@ pub fn home() -> Result<Home> {
 }
 
 /// Prepares these kernels, with a line that says how far it is.
-pub fn prepare_kernel(home: &Home, kernels: &[Crates]) -> Result<()> {
+pub fn prepare_kernel(home: &Home, kernels: &[KernelKind]) -> Result<()> {
     let mut line = Line::new();
     let mut told = false;
     let mut tell = |report: &Report| {
@@ -112,10 +112,10 @@ pub enum Told {
     Failed(String),
 }
 
-fn prepare_and_report(home: &Home, kernels: &[Crates]) -> Result<()> {
+fn prepare_and_report(home: &Home, kernels: &[KernelKind]) -> Result<()> {
     // A learner runs cells meanwhile: what few pages need lets them go first.
     #[cfg(unix)]
-    if kernels.iter().any(|crates| *crates != Crates::COURSE) {
+    if kernels.iter().any(|crates| *crates != KernelKind::COURSE) {
         let _ = rustix::process::nice(10);
     }
     let course = crate::own::file()?;
@@ -141,8 +141,8 @@ pub fn report(work: impl FnOnce(&mut dyn FnMut(&Report)) -> Result<()>) -> Resul
 }
 
 /// The kernels that the pages of the book need, the one for most of them first.
-pub fn needed(home: &Home) -> Vec<Crates> {
-    let mut needed = vec![Crates::COURSE];
+pub fn needed(home: &Home) -> Vec<KernelKind> {
+    let mut needed = vec![KernelKind::COURSE];
     // A page that cannot be read is for whoever reads pages to name; it stops no kernel.
     if let Ok(book) = Book::open(home.repository()) {
         needed.extend(book.lessons().filter_map(|page| crates_of(page).ok()));
@@ -153,13 +153,13 @@ pub fn needed(home: &Home) -> Vec<Crates> {
 }
 
 /// What the kernel of `page` starts with.
-pub fn crates_of(page: &Page) -> Result<Crates> {
+pub fn crates_of(page: &Page) -> Result<KernelKind> {
     known(page.front.crates.as_deref())
 }
 
 /// The kernel that has the crate `extra`.
-pub fn known(extra: Option<&str>) -> Result<Crates> {
-    Crates::with(extra).with_context(|| {
+pub fn known(extra: Option<&str>) -> Result<KernelKind> {
+    KernelKind::with(extra).with_context(|| {
         format!(
             "there is no kernel with the crate `{}`",
             extra.unwrap_or("")
@@ -182,7 +182,7 @@ fn status(home: &Home) -> Result<()> {
         "the standard library's sources, for type inference",
     );
     home.refuse_unfit()?;
-    let course = is_prepared_for(home, Crates::COURSE);
+    let course = is_prepared_for(home, KernelKind::COURSE);
     say(
         course,
         "Candle and the course's crate, compiled for the kernel",
@@ -208,7 +208,7 @@ fn status(home: &Home) -> Result<()> {
     Ok(())
 }
 
-fn serve_front(connection_file: &Path, crates: Crates) -> Result<()> {
+fn serve_front(connection_file: &Path, crates: KernelKind) -> Result<()> {
     // Jupyter starts the front anywhere; the kernelspec says which repository it serves.
     let home = match std::env::var_os("KINDLING_REPOSITORY") {
         Some(repository) => Home::locate(Path::new(&repository)),
@@ -265,9 +265,9 @@ mod tests {
         std::fs::write(source.join("a.md"), page("")).unwrap();
         std::fs::write(source.join("b.md"), page("")).unwrap();
         let home = Home::locate(folder.path());
-        assert_eq!(needed(&home), [Crates::COURSE]);
+        assert_eq!(needed(&home), [KernelKind::COURSE]);
         std::fs::write(source.join("b.md"), page("crates: kindling-tables\n")).unwrap();
         let tables = known(Some("kindling-tables")).unwrap();
-        assert_eq!(needed(&home), [Crates::COURSE, tables]);
+        assert_eq!(needed(&home), [KernelKind::COURSE, tables]);
     }
 }

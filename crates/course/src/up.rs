@@ -10,7 +10,7 @@ use crate::server::{Notice, Shared, Status, router};
 use anyhow::{Context, Result, bail};
 use doorway::Doorway;
 use helper::Helper;
-use kindling_kernel::{Crates, Home, Pool, PoolState};
+use kindling_kernel::{Home, KernelKind, Pool, PoolState};
 use screen::{complain, say};
 use std::io::{BufRead, ErrorKind, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -261,7 +261,7 @@ async fn keep_kernel(root: PathBuf, shared: Arc<Shared>) {
         );
     }
     let tell = |status| drop(shared.status.send_replace(status));
-    if let Err(error) = prepare::kernel(Crates::COURSE, tell).await {
+    if let Err(error) = prepare::kernel(KernelKind::COURSE, tell).await {
         return unavailable(format!("{error:#}"));
     }
     // What few pages need waits for such a page.

@@ -4,9 +4,9 @@ use kindling_pages::{EXTRA_CRATES, ExtraCrate, kernel_names};
 
 /// The crates that every page has, and for some pages one more: a row of [`EXTRA_CRATES`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct Crates(Option<&'static str>);
+pub struct KernelKind(Option<&'static str>);
 
-impl Crates {
+impl KernelKind {
     /// Candle and the course's crate: what most pages need.
     pub const COURSE: Self = Self(None);
 
@@ -71,16 +71,16 @@ mod tests {
 
     #[test]
     fn a_page_finds_its_kernel() {
-        let tables = Crates::with(Some("kindling-tables")).unwrap();
-        let detection = Crates::with(Some("kindling-detection")).unwrap();
-        assert_eq!(Crates::with(None), Some(Crates::COURSE));
-        assert_eq!(Crates::with(Some("serde")), None);
-        assert!(Crates::COURSE < detection && detection < tables);
+        let tables = KernelKind::with(Some("kindling-tables")).unwrap();
+        let detection = KernelKind::with(Some("kindling-detection")).unwrap();
+        assert_eq!(KernelKind::with(None), Some(KernelKind::COURSE));
+        assert_eq!(KernelKind::with(Some("serde")), None);
+        assert!(KernelKind::COURSE < detection && detection < tables);
         assert_eq!(tables.names().last(), Some("kindling-tables"));
-        assert_ne!(tables.suffix(), Crates::COURSE.suffix());
-        assert_eq!(Crates::all().count(), EXTRA_CRATES.len() + 1);
+        assert_ne!(tables.suffix(), KernelKind::COURSE.suffix());
+        assert_eq!(KernelKind::all().count(), EXTRA_CRATES.len() + 1);
         assert!(
-            Crates::all()
+            KernelKind::all()
                 .skip(1)
                 .all(|crates| crates.extra_seconds().is_some())
         );

@@ -10,7 +10,7 @@ use crate::memory::Guard;
 use crate::message::{Frames, Gate, Message, Refusal, Signer};
 use crate::session::{GRACE, SILENCE};
 use crate::spawn::{self, Evcxr};
-use crate::{Crates, Home, cell, pool};
+use crate::{Home, KernelKind, cell, pool};
 use anyhow::{Context, Result};
 use jupyter_protocol::ConnectionInfo;
 use kindling_pages::LeftOut;
@@ -32,7 +32,7 @@ const QUIET: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Serves the kernel that Jupyter describes in `connection_file` until Jupyter shuts it down.
-pub async fn front(home: &Home, connection_file: &Path, crates: Crates) -> Result<()> {
+pub async fn front(home: &Home, connection_file: &Path, crates: KernelKind) -> Result<()> {
     let text = std::fs::read_to_string(connection_file).with_context(|| {
         format!(
             "cannot read the connection file {}",
@@ -49,7 +49,7 @@ pub async fn front(home: &Home, connection_file: &Path, crates: Crates) -> Resul
     // Listen before the kernel is up: Jupyter's first questions wait here until it answers.
     let listeners = Listeners::bind(&outside).await?;
     // The kernel that waits has the crates of every page.
-    let warm = (crates == Crates::COURSE).then(|| pool::claim(home));
+    let warm = (crates == KernelKind::COURSE).then(|| pool::claim(home));
     let (inside, mut own) = match warm.flatten() {
         Some(connection) => (connection, None),
         None => {

@@ -1,6 +1,6 @@
 //! The folder that holds everything a kernel needs; nothing outside it is touched.
 
-use crate::Crates;
+use crate::KernelKind;
 use anyhow::{Context, Result, bail};
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
@@ -76,17 +76,17 @@ impl Home {
     }
 
     /// evcxr's configuration: which crates a kernel starts with.
-    pub fn config(&self, crates: Crates) -> PathBuf {
+    pub fn config(&self, crates: KernelKind) -> PathBuf {
         self.root.join(format!("config{}", crates.suffix()))
     }
 
     /// The compiled crates from which a kernel's folder is copied.
-    pub fn template(&self, crates: Crates) -> PathBuf {
+    pub fn template(&self, crates: KernelKind) -> PathBuf {
         self.sessions().join(format!("template{}", crates.suffix()))
     }
 
     /// The sources of our crates, as they were when a kernel's crates were compiled.
-    pub(crate) fn sources(&self, crates: Crates) -> PathBuf {
+    pub(crate) fn sources(&self, crates: KernelKind) -> PathBuf {
         self.root.join(format!("sources{}", crates.suffix()))
     }
 

@@ -9,7 +9,6 @@ mod cell;
 mod crates;
 #[cfg(test)]
 mod fake;
-mod fold;
 mod front;
 mod home;
 mod limit;
@@ -17,6 +16,7 @@ mod memory;
 mod message;
 mod pool;
 mod prepare;
+mod progress_lines;
 mod report;
 mod session;
 mod shared;
@@ -25,8 +25,7 @@ mod spawn;
 mod toolchain;
 mod workspace;
 
-pub use crates::Crates;
-pub use fold::Fold;
+pub use crates::KernelKind;
 pub use front::front;
 pub use home::Home;
 pub use pool::{Pool, PoolState};
@@ -34,6 +33,7 @@ pub use prepare::{
     EVCXR_VERSION, install_specifications, is_prepared, is_prepared_for, locked_version,
     note_compiled, prepare_all,
 };
+pub use progress_lines::ProgressLines;
 pub use report::{Doing, Report, Step};
 pub use session::{Outcome, Session, Stopper};
 pub use sources::standard_library;

@@ -4,7 +4,7 @@
 //! first lines and the latest ones are kept, and what is between them is counted. A progress line replaces the one before it
 //! and counts once.
 
-use crate::fold::Fold;
+use crate::progress_lines::ProgressLines;
 use bytes::Bytes;
 use kindling_pages::LeftOut;
 use serde::Deserialize;
@@ -67,7 +67,7 @@ pub(crate) enum Piece {
 /// What one cell has shown and may still show.
 #[derive(Debug)]
 pub(crate) struct Limit {
-    fold: Fold,
+    fold: ProgressLines,
     /// What is passed on next, line by line.
     pending: Vec<(Stream, String)>,
     /// The stream whose progress line was passed on last, with nothing after it.
@@ -102,7 +102,7 @@ impl Late {
 impl Default for Limit {
     fn default() -> Self {
         Self {
-            fold: Fold::default(),
+            fold: ProgressLines::default(),
             pending: Vec::new(),
             progress: None,
             lines: FIRST_LINES,

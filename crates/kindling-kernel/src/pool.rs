@@ -2,7 +2,7 @@
 
 use crate::home::create_private;
 use crate::spawn::{Evcxr, write_private};
-use crate::{Crates, Home, Session};
+use crate::{Home, KernelKind, Session};
 use anyhow::Result;
 use jupyter_protocol::ConnectionInfo;
 use std::path::{Path, PathBuf};
@@ -62,8 +62,8 @@ impl Pool {
 
     /// Takes the warm kernel, or waits for it. A kernel with more crates than every page has is started anew: few pages
     /// need one, and one more that waits would take memory from all.
-    pub async fn take(&self, crates: Crates) -> Result<Session> {
-        if crates != Crates::COURSE {
+    pub async fn take(&self, crates: KernelKind) -> Result<Session> {
+        if crates != KernelKind::COURSE {
             return Session::start_with(&self.shared.home, crates).await;
         }
         let mut state = self.state();

@@ -3,7 +3,7 @@
 use crate::cell::PRELUDE;
 use crate::report::{Doing, Parts, Report};
 use crate::workspace::{self, Units};
-use crate::{Crates, Home, Session, shared, sources};
+use crate::{Home, KernelKind, Session, shared, sources};
 use anyhow::{Context, Result, anyhow, bail};
 use data_encoding::HEXLOWER;
 use kindling_cargo::Count;
@@ -22,11 +22,11 @@ const WARM: &str = "let kindling_warm = candle_core::Tensor::new(&[1f32], &candl
 
 /// Whether everything is in place for the sources as they are now, for pages that ask for no crate of their own.
 pub fn is_prepared(home: &Home) -> bool {
-    is_prepared_for(home, Crates::COURSE)
+    is_prepared_for(home, KernelKind::COURSE)
 }
 
 /// Whether everything is in place for the sources as they are now.
-pub fn is_prepared_for(home: &Home, crates: Crates) -> bool {
+pub fn is_prepared_for(home: &Home, crates: KernelKind) -> bool {
     let stamp = std::fs::read_to_string(stamp_file(home, crates)).unwrap_or_default();
     home.evcxr().is_file() && stamp_of(home, crates).is_ok_and(|expected| expected == stamp)
 }
@@ -38,12 +38,12 @@ pub fn is_prepared_for(home: &Home, crates: Crates) -> bool {
 pub fn prepare_all(
     home: &Home,
     course: &Path,
-    kernels: &[Crates],
+    kernels: &[KernelKind],
     tell: &mut dyn FnMut(&Report),
 ) -> Result<()> {
     home.refuse_unfit()?;
     let mut kernels = kernels.to_vec();
-    kernels.push(Crates::COURSE);
+    kernels.push(KernelKind::COURSE);
     kernels.sort();
     kernels.dedup();
     let mut parts = Parts::new(missing(home, &kernels), tell);
@@ -53,21 +53,21 @@ pub fn prepare_all(
 }
 
 /// The parts that are not in place.
-fn missing(home: &Home, kernels: &[Crates]) -> Vec<(Doing, Crates)> {
+fn missing(home: &Home, kernels: &[KernelKind]) -> Vec<(Doing, KernelKind)> {
     let mut parts = Vec::new();
     if !evcxr_is_installed(home) {
-        parts.push((Doing::Kernel, Crates::COURSE));
+        parts.push((Doing::Kernel, KernelKind::COURSE));
     }
     for crates in kernels
         .iter()
         .filter(|crates| !is_prepared_for(home, **crates))
     {
-        parts.extend([(Doing::Crates, *crates), (Doing::Cell, *crates)]);
+        parts.extend([(Doing::KernelKind, *crates), (Doing::Cell, *crates)]);
     }
     parts
 }
 
-fn prepare_one(home: &Home, course: &Path, crates: Crates, parts: &mut Parts) -> Result<()> {
+fn prepare_one(home: &Home, course: &Path, crates: KernelKind, parts: &mut Parts) -> Result<()> {
     home.create()?;
     let _lock = lock(home, parts)?;
     install_course(home, course)?;
@@ -76,14 +76,14 @@ fn prepare_one(home: &Home, course: &Path, crates: Crates, parts: &mut Parts) ->
         return Ok(());
     }
     let library = sources::standard_library().map_err(|message| anyhow!(message))?;
-    if crates == Crates::COURSE {
+    if crates == KernelKind::COURSE {
         sources::slim(&library, &home.library())?;
     }
     // Before the minutes of compiling: a file that is saved meanwhile must not count as compiled.
     let stamp = stamp_of(home, crates)?;
     install_evcxr(home, parts)?;
     write_configuration(home, crates)?;
-    parts.begin(Doing::Crates, crates);
+    parts.begin(Doing::KernelKind, crates);
     compile_crates(home, crates, parts)?;
     std::fs::write(stamp_file(home, crates), stamp)?;
     parts.begin(Doing::Cell, crates);
@@ -98,7 +98,7 @@ fn prepare_one(home: &Home, course: &Path, crates: Crates, parts: &mut Parts) ->
 }
 
 /// Lets Jupyter know these kernels, also those that are not prepared yet: a notebook names its own, and that says what to do.
-pub fn install_specifications(home: &Home, course: &Path, kernels: &[Crates]) -> Result<()> {
+pub fn install_specifications(home: &Home, course: &Path, kernels: &[KernelKind]) -> Result<()> {
     home.refuse_unfit()?;
     std::fs::create_dir_all(home.root())
         .with_context(|| format!("cannot create {}", home.root().display()))?;
@@ -108,12 +108,12 @@ pub fn install_specifications(home: &Home, course: &Path, kernels: &[Crates]) ->
         .try_for_each(|crates| write_kernelspec(home, *crates))
 }
 
-fn stamp_file(home: &Home, crates: Crates) -> PathBuf {
+fn stamp_file(home: &Home, crates: KernelKind) -> PathBuf {
     home.root().join(format!("prepared{}", crates.suffix()))
 }
 
 /// What the compiled crates depend on: compiler, kernel, locked versions and the sources of our own crates.
-fn stamp_of(home: &Home, crates: Crates) -> Result<String> {
+fn stamp_of(home: &Home, crates: KernelKind) -> Result<String> {
     let mut hash = Sha256::new();
     hash.update(EVCXR_VERSION);
     hash.update(workspace::rustc_version()?);
@@ -184,7 +184,7 @@ fn install_course(home: &Home, course: &Path) -> Result<()> {
     Ok(())
 }
 
-fn write_kernelspec(home: &Home, crates: Crates) -> Result<()> {
+fn write_kernelspec(home: &Home, crates: KernelKind) -> Result<()> {
     let (name, shown) = kindling_pages::kernel_names(crates.extra());
     let folder = home.jupyter().join("kernels").join(name);
     std::fs::create_dir_all(&folder)?;
@@ -223,7 +223,7 @@ fn install_evcxr(home: &Home, parts: &mut Parts) -> Result<()> {
     if evcxr_is_installed(home) {
         return Ok(());
     }
-    parts.begin(Doing::Kernel, Crates::COURSE);
+    parts.begin(Doing::Kernel, KernelKind::COURSE);
     let folder = home.root().join("kernel");
     let mut command = cargo();
     command
@@ -255,7 +255,7 @@ fn install_evcxr(home: &Home, parts: &mut Parts) -> Result<()> {
 /// evcxr has a place for them, `[dependencies]`, but adds those only after it has loaded the project without them and
 /// compiled a first cell: everything is done twice. What it copies into its manifest from the start is the optimisation
 /// level, so the crates follow that; the rest of evcxr's own profile then falls into a table that cargo ignores.
-fn write_configuration(home: &Home, crates: Crates) -> Result<()> {
+fn write_configuration(home: &Home, crates: KernelKind) -> Result<()> {
     std::fs::create_dir_all(home.config(crates))?;
     let text = format!(
         "[evcxr]\noffline_mode = true\nprelude = '''{}\n{PRELUDE}\n{WARM}'''\nopt_level = '''\n{}'''\n",
@@ -266,7 +266,7 @@ fn write_configuration(home: &Home, crates: Crates) -> Result<()> {
     Ok(())
 }
 
-fn level_and_crates(crates: Crates) -> String {
+fn level_and_crates(crates: KernelKind) -> String {
     format!(
         "{}\n\n[target.'cfg(all())'.dependencies]\n{}\n[package.metadata.evcxr]",
         workspace::CELLS_LEVEL,
@@ -292,7 +292,7 @@ pub fn locked_version(home: &Home, name: &str) -> Result<String> {
 /// First in the course's own workspace and target folder, where tests and commands find them as well; then, in the template, the
 /// little that only cells need. The template is a workspace of its own (see [`workspace`]): in `cells` evcxr works, and
 /// `preload` asks for the same crates so that they stay in `Cargo.lock` in the course's own versions whatever evcxr writes.
-fn compile_crates(home: &Home, crates: Crates, parts: &mut Parts) -> Result<()> {
+fn compile_crates(home: &Home, crates: KernelKind, parts: &mut Parts) -> Result<()> {
     let target = workspace::target_folder(home.repository())?;
     let mut command = compiler(home.repository(), &target)?;
     command.args(["--package", "kindling"]);
@@ -432,7 +432,7 @@ fn network_advice(what: &str, output: &str) -> String {
 }
 
 /// Starts the kernel once: it warms the caches of the disk and shows that a cell runs.
-fn try_one_cell(home: &Home, crates: Crates) -> Result<()> {
+fn try_one_cell(home: &Home, crates: KernelKind) -> Result<()> {
     let home = home.clone();
     let check = async move {
         let mut session = Session::start_with(&home, crates).await?;
@@ -482,15 +482,15 @@ mod tests {
     fn what_is_missing_is_known_before_it_is_compiled() {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::at(folder.path().join("home"), folder.path());
-        let tables = Crates::with(Some("kindling-tables")).unwrap();
-        let parts = missing(&home, &[Crates::COURSE, tables]);
+        let tables = KernelKind::with(Some("kindling-tables")).unwrap();
+        let parts = missing(&home, &[KernelKind::COURSE, tables]);
         assert_eq!(
             parts,
             [
-                (Doing::Kernel, Crates::COURSE),
-                (Doing::Crates, Crates::COURSE),
-                (Doing::Cell, Crates::COURSE),
-                (Doing::Crates, tables),
+                (Doing::Kernel, KernelKind::COURSE),
+                (Doing::KernelKind, KernelKind::COURSE),
+                (Doing::Cell, KernelKind::COURSE),
+                (Doing::KernelKind, tables),
                 (Doing::Cell, tables),
             ]
         );
@@ -501,8 +501,8 @@ mod tests {
     fn a_cargo_that_fails_is_told_and_its_words_are_the_error() {
         let mut told = Vec::new();
         let mut tell = |report: &Report| told.push(report.text());
-        let mut parts = Parts::new(vec![(Doing::Kernel, Crates::COURSE)], &mut tell);
-        parts.begin(Doing::Kernel, Crates::COURSE);
+        let mut parts = Parts::new(vec![(Doing::Kernel, KernelKind::COURSE)], &mut tell);
+        parts.begin(Doing::Kernel, KernelKind::COURSE);
         let mut command = Command::new("sh");
         let script = "printf '    Building [=> ] 3/12: x\\r' >&2; echo 'error: linker `cc` not found' >&2; exit 101";
         command.args(["-c", script]);

@@ -1,6 +1,6 @@
 //! How far the preparation of kernels is: a part of a whole, cargo's own count within it, and a guess about the rest.
 
-use crate::Crates;
+use crate::KernelKind;
 use kindling_cargo::{Count, Phase, minutes_left, time_left};
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ pub enum Doing {
     /// Compiles the notebook kernel itself.
     Kernel,
     /// Compiles the crates that cells use.
-    Crates,
+    KernelKind,
     /// Runs a first cell.
     Cell,
 }
@@ -69,8 +69,8 @@ impl Report {
             }
             (Doing::Search, _) => "the search of the book".to_owned(),
             (Doing::Kernel, _) => "the notebook kernel (evcxr)".to_owned(),
-            (Doing::Crates, None) => "Candle and the course's crate".to_owned(),
-            (Doing::Crates, Some(extra)) => extra.clone(),
+            (Doing::KernelKind, None) => "Candle and the course's crate".to_owned(),
+            (Doing::KernelKind, Some(extra)) => extra.clone(),
             (Doing::Cell, _) => "a first cell".to_owned(),
         };
         let verb = match (self.doing, self.step) {
@@ -114,7 +114,7 @@ impl Report {
 
 /// The parts of a preparation, in order, and who is told about them.
 pub(crate) struct Parts<'a> {
-    parts: Vec<(Doing, Crates)>,
+    parts: Vec<(Doing, KernelKind)>,
     /// How many have begun.
     begun: usize,
     /// The part of the present one that is done; it never falls.
@@ -127,7 +127,7 @@ pub(crate) struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     /// These parts, of which none has begun.
-    pub(crate) fn new(parts: Vec<(Doing, Crates)>, tell: &'a mut dyn FnMut(&Report)) -> Self {
+    pub(crate) fn new(parts: Vec<(Doing, KernelKind)>, tell: &'a mut dyn FnMut(&Report)) -> Self {
         Self {
             parts,
             begun: 0,
@@ -140,12 +140,12 @@ impl<'a> Parts<'a> {
 
     /// Says that another process has to end first.
     pub(crate) fn wait(&mut self) {
-        let report = self.report(Doing::Wait, Crates::COURSE, Step::None, 0, 0);
+        let report = self.report(Doing::Wait, KernelKind::COURSE, Step::None, 0, 0);
         (self.tell)(&report);
     }
 
     /// Begins a part. One that another process has done meanwhile is passed over.
-    pub(crate) fn begin(&mut self, doing: Doing, crates: Crates) {
+    pub(crate) fn begin(&mut self, doing: Doing, crates: KernelKind) {
         let found = self.parts.iter().position(|part| *part == (doing, crates));
         match found {
             Some(at) => self.begun = at + 1,
@@ -184,7 +184,14 @@ impl<'a> Parts<'a> {
         (self.tell)(&report);
     }
 
-    fn report(&self, doing: Doing, crates: Crates, step: Step, done: u64, total: u64) -> Report {
+    fn report(
+        &self,
+        doing: Doing,
+        crates: KernelKind,
+        step: Step,
+        done: u64,
+        total: u64,
+    ) -> Report {
         let all: f64 = self.parts.iter().map(weight).sum();
         let before: f64 = self
             .parts
@@ -210,12 +217,12 @@ impl<'a> Parts<'a> {
 }
 
 /// How long a part takes beside the others: about its seconds on two cores.
-fn weight((doing, crates): &(Doing, Crates)) -> f64 {
+fn weight((doing, crates): &(Doing, KernelKind)) -> f64 {
     match (doing, crates) {
         (Doing::Wait, _) => 0.0,
         (Doing::Search, _) => 40.0,
         (Doing::Kernel, _) => 300.0,
-        (Doing::Crates, crates) => crates.extra_seconds().unwrap_or(240.0),
+        (Doing::KernelKind, crates) => crates.extra_seconds().unwrap_or(240.0),
         (Doing::Cell, _) => 15.0,
     }
 }
@@ -224,7 +231,7 @@ fn weight((doing, crates): &(Doing, Crates)) -> f64 {
 mod tests {
     use super::*;
 
-    fn told(parts: Vec<(Doing, Crates)>, act: impl FnOnce(&mut Parts)) -> Vec<Report> {
+    fn told(parts: Vec<(Doing, KernelKind)>, act: impl FnOnce(&mut Parts)) -> Vec<Report> {
         let mut told = Vec::new();
         let mut tell = |report: &Report| told.push(report.clone());
         act(&mut Parts::new(parts, &mut tell));
@@ -242,18 +249,18 @@ mod tests {
     #[test]
     fn a_report_names_the_part_the_count_and_the_whole() {
         let parts = vec![
-            (Doing::Kernel, Crates::COURSE),
-            (Doing::Crates, Crates::COURSE),
-            (Doing::Cell, Crates::COURSE),
+            (Doing::Kernel, KernelKind::COURSE),
+            (Doing::KernelKind, KernelKind::COURSE),
+            (Doing::Cell, KernelKind::COURSE),
         ];
         let told = told(parts, |parts| {
-            parts.begin(Doing::Kernel, Crates::COURSE);
+            parts.begin(Doing::Kernel, KernelKind::COURSE);
             parts.count(&count(&[" Downloading 6 crates"]));
-            parts.begin(Doing::Crates, Crates::COURSE);
+            parts.begin(Doing::KernelKind, KernelKind::COURSE);
             parts.count(&count(&["    Building [=> ] 83/214: candle-core"]));
             // A second cargo of the same part counts anew; the whole does not fall.
             parts.count(&count(&["    Building [=> ] 0/3: shared"]));
-            parts.begin(Doing::Cell, Crates::COURSE);
+            parts.begin(Doing::Cell, KernelKind::COURSE);
         });
         let texts: Vec<_> = told.iter().map(Report::text).collect();
         assert_eq!(
@@ -281,10 +288,10 @@ mod tests {
 
     #[test]
     fn a_part_that_was_not_foreseen_is_one_more() {
-        let tables = Crates::with(Some("kindling-tables")).unwrap();
+        let tables = KernelKind::with(Some("kindling-tables")).unwrap();
         let told = told(vec![(Doing::Cell, tables)], |parts| {
             parts.wait();
-            parts.begin(Doing::Crates, tables);
+            parts.begin(Doing::KernelKind, tables);
             parts.begin(Doing::Cell, tables);
         });
         let texts: Vec<_> = told.iter().map(Report::text).collect();

@@ -4,7 +4,7 @@ use crate::limit::{self, Limit, Piece, SLICE};
 use crate::memory::Guard;
 use crate::message::{Frames, Signer};
 use crate::spawn::Evcxr;
-use crate::{Crates, Home, cell};
+use crate::{Home, KernelKind, cell};
 use anyhow::{Context, Result, anyhow, bail};
 use futures_util::FutureExt;
 use jupyter_protocol::{
@@ -84,11 +84,11 @@ impl Stopper {
 impl Session {
     /// Starts a kernel and waits until it can run a cell of a page that asks for no crate of its own.
     pub async fn start(home: &Home) -> Result<Self> {
-        Self::start_with(home, Crates::COURSE).await
+        Self::start_with(home, KernelKind::COURSE).await
     }
 
     /// Starts a kernel with these crates and waits until it can run a cell.
-    pub async fn start_with(home: &Home, crates: Crates) -> Result<Self> {
+    pub async fn start_with(home: &Home, crates: KernelKind) -> Result<Self> {
         Self::connect(Evcxr::start(home, crates).await?).await
     }
 

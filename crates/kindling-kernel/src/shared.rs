@@ -1,6 +1,6 @@
 //! The one library through which all cells of a kernel reach the crates.
 
-use crate::Crates;
+use crate::KernelKind;
 use crate::workspace::write_if_changed;
 use anyhow::Result;
 use std::path::Path;
@@ -22,7 +22,7 @@ const KIND: &str = if cfg!(windows) { "lib" } else { "dylib" };
 pub(crate) const NAMED: &str = "use kindling_shared as _;";
 
 /// The crates, as a manifest of the template asks for them: as the course does.
-pub(crate) fn requirements(crates: Crates) -> String {
+pub(crate) fn requirements(crates: KernelKind) -> String {
     let names = crates.names();
     names
         .map(|name| format!("{name} = {{ workspace = true }}\n"))
@@ -30,7 +30,7 @@ pub(crate) fn requirements(crates: Crates) -> String {
 }
 
 /// Writes the library's manifest and source into its folder.
-pub(crate) fn write(folder: &Path, crates: Crates) -> Result<()> {
+pub(crate) fn write(folder: &Path, crates: KernelKind) -> Result<()> {
     let manifest = format!(
         "[package]\nname = \"{NAME}\"\nversion = \"1.0.0\"\nedition = \"2024\"\n\n[lib]\ncrate-type = [\"{KIND}\"]\n\n[dependencies]\n{}",
         requirements(crates)

@@ -1,7 +1,7 @@
 //! Starts evcxr_jupyter in a folder of its own.
 
 use crate::home::create_private;
-use crate::{Crates, Home, sources, toolchain};
+use crate::{Home, KernelKind, sources, toolchain};
 use anyhow::{Context, Result, bail};
 use data_encoding::HEXLOWER;
 use jupyter_protocol::{ConnectionInfo, connection_info::Transport};
@@ -83,7 +83,7 @@ impl Folder {
 
 impl Evcxr {
     /// Starts a kernel with the crates that [`crate::prepare_for`] compiled.
-    pub async fn start(home: &Home, crates: Crates) -> Result<Self> {
+    pub async fn start(home: &Home, crates: KernelKind) -> Result<Self> {
         if !crate::is_prepared_for(home, crates) {
             let (with, which) = crates.extra().map_or(Default::default(), |extra| {
                 (format!(" with {extra}"), format!(" --crates {extra}"))
@@ -298,7 +298,7 @@ fn each(folder: &Path, name: &str) -> Vec<PathBuf> {
 }
 
 /// A copy of the template: compiled crates as hard links, because nothing writes to them; what cargo rewrites as copies.
-fn copy_template(home: &Home, crates: Crates) -> Result<Folder> {
+fn copy_template(home: &Home, crates: KernelKind) -> Result<Folder> {
     let folder = new_folder(home)?;
     let template = home.template(crates);
     copy_tree(&template, &folder.0).with_context(|| {

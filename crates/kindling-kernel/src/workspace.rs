@@ -8,7 +8,7 @@
 //! The sources are copies as well. Cargo compares times, so that a kernel which found the repository's own files touched by
 //! `git switch` would compile the support crate anew each time that it starts.
 
-use crate::{Crates, Home, shared, spawn};
+use crate::{Home, KernelKind, shared, spawn};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::collections::HashSet;
@@ -66,7 +66,7 @@ pub(crate) fn rustc_version() -> Result<String> {
 pub(crate) const CELLS_LEVEL: i64 = 1;
 
 /// Writes the template's manifests and links; nothing is compiled.
-pub(crate) fn write(home: &Home, crates: Crates) -> Result<()> {
+pub(crate) fn write(home: &Home, crates: KernelKind) -> Result<()> {
     let folder = home.template(crates);
     for member in ["cells", "preload", shared::FOLDER] {
         std::fs::create_dir_all(folder.join(member).join("src"))
@@ -121,7 +121,7 @@ pub(crate) fn write(home: &Home, crates: Crates) -> Result<()> {
 }
 
 /// The `[dependencies]` of a cell: the crates by their names, and the library that holds them.
-pub(crate) fn requirements(crates: Crates) -> String {
+pub(crate) fn requirements(crates: KernelKind) -> String {
     let mut text = shared::requirements(crates);
     text.push_str(&format!(
         "{} = {{ path = \"../{}\" }}\n",

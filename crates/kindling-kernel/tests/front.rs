@@ -7,7 +7,7 @@ use jupyter_protocol::{
     JupyterMessageContent, KernelInfoRequest, ShutdownRequest, connection_info::Transport,
 };
 use jupyter_zmq_client::{ClientControlConnection, ClientIoPubConnection, ClientShellConnection};
-use kindling_kernel::{Crates, Home, front, is_prepared};
+use kindling_kernel::{Home, KernelKind, front, is_prepared};
 use kindling_pages::settle;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
@@ -118,7 +118,7 @@ async fn jupyter_gets_a_kernel_with_its_own_key_and_progress_in_place() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("connection.json");
     std::fs::write(&file, serde_json::to_string(&info).unwrap()).unwrap();
-    let serving = tokio::spawn(async move { front(&home, &file, Crates::COURSE).await });
+    let serving = tokio::spawn(async move { front(&home, &file, KernelKind::COURSE).await });
     let mut client = Client::connect(&info).await;
 
     let progress = "for i in 1..=3 { println!(\"\\rstep {i} of 3\"); } println!(\"done\");";

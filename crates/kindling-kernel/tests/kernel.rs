@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use kindling_kernel::{Crates, Home, Outcome, Pool, PoolState, Session, Stopper, is_prepared};
+use kindling_kernel::{Home, KernelKind, Outcome, Pool, PoolState, Session, Stopper, is_prepared};
 use kindling_pages::settle;
 use nbformat::v4::Output;
 use std::path::Path;
@@ -301,7 +301,7 @@ async fn a_warm_kernel_runs_its_first_cell_at_once_and_leaves_nothing_behind() {
         .wait_for(|state| *state != PoolState::Warming)
         .await
         .unwrap();
-    let mut session = pool.take(Crates::COURSE).await.unwrap();
+    let mut session = pool.take(KernelKind::COURSE).await.unwrap();
     let (outcome, _) = run(
         &mut session,
         "let x = candle_core::Tensor::new(&[1f32], &candle_core::Device::Cpu)?;",

@@ -16,7 +16,7 @@ use candle_core::Tensor;
 use self::operation::Attention;
 use super::{
     attention_softmax::{Mask, attention_softmax, check_mask},
-    dropout::{Kept, dropout},
+    dropout::{DropoutMask, dropout},
     panels::{PANEL_VECTORS, panel_width},
     values::on_cpu,
 };
@@ -32,7 +32,7 @@ pub fn attention(
     [queries, keys, values]: [&Tensor; 3],
     num_heads: usize,
     mask: Option<&Tensor>,
-    kept: Option<Kept>,
+    kept: Option<DropoutMask>,
 ) -> Result<(Tensor, Tensor)> {
     let (batch, query_time, hidden_size) = dims("queries", queries)?;
     let (_, key_time, _) = dims("keys", keys)?;
@@ -91,7 +91,7 @@ fn composed(
     [queries, keys, values]: [&Tensor; 3],
     num_heads: usize,
     mask: Option<&Tensor>,
-    kept: Option<Kept>,
+    kept: Option<DropoutMask>,
 ) -> Result<(Tensor, Tensor)> {
     let heads = |tokens: &Tensor| -> Result<Tensor> {
         let (batch, time, hidden_size) = tokens.dims3()?;

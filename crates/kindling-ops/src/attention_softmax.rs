@@ -91,11 +91,12 @@ impl CustomOp1 for AttentionSoftmax {
     ) -> candle_core::Result<Option<Tensor>> {
         let gradient = gradient.contiguous()?;
         let given: [&[f32]; 2] = [&Values::of(&gradient)?, &Values::of(weights)?];
-        let to_scores = made_from_two(given, ROWS * self.keys, |to_scores, gradient, weights| {
-            back(to_scores, gradient, weights, self.keys, self.scale);
-        });
+        let grad_scores =
+            made_from_two(given, ROWS * self.keys, |grad_scores, gradient, weights| {
+                back(grad_scores, gradient, weights, self.keys, self.scale);
+            });
         Ok(Some(Tensor::from_vec(
-            to_scores,
+            grad_scores,
             scores.shape(),
             scores.device(),
         )?))
@@ -157,12 +158,12 @@ vectorized! {
 }
 
 vectorized! {
-    pub(super) fn back(to_scores: &mut [f32], gradient: &[f32], weights: &[f32], keys: usize, scale: f32) {
+    pub(super) fn back(grad_scores: &mut [f32], gradient: &[f32], weights: &[f32], keys: usize, scale: f32) {
         let rows = gradient.chunks_exact(keys).zip(weights.chunks_exact(keys));
-        for (to_scores, (gradient, weights)) in to_scores.chunks_exact_mut(keys).zip(rows) {
+        for (grad_scores, (gradient, weights)) in grad_scores.chunks_exact_mut(keys).zip(rows) {
             let mean: f32 = gradient.iter().zip(weights).map(|(gradient, weight)| gradient * weight).sum();
-            for (to_score, (gradient, weight)) in to_scores.iter_mut().zip(gradient.iter().zip(weights)) {
-                *to_score = scale * weight * (gradient - mean);
+            for (grad_score, (gradient, weight)) in grad_scores.iter_mut().zip(gradient.iter().zip(weights)) {
+                *grad_score = scale * weight * (gradient - mean);
             }
         }
     }

@@ -197,7 +197,7 @@ impl CustomOp3 for BatchNorm {
             *sum *= scale;
         }
         let count = statistics.count as f32;
-        // to_feature = factor · g + slope · (x - mean) + offset
+        // grad_feature = factor · g + slope · (x - mean) + offset
         let factors: Vec<f32> = scales
             .iter()
             .zip(&*weights)
@@ -209,15 +209,15 @@ impl CustomOp3 for BatchNorm {
         let offsets: Vec<f32> = (0..channels)
             .map(|channel| -factors[channel] * sums.bias[channel] / count)
             .collect();
-        let to_features = made_from(&values, part, |place, to_features, values| {
+        let grad_features = made_from(&values, part, |place, grad_features, values| {
             let same = place * part..place * part + values.len();
             back(
                 self.relu,
-                to_features,
+                grad_features,
                 (&gradient[same.clone()], &output[same], values),
                 &[&factors, &slopes, mean, &offsets],
             );
         });
-        norm::gradients(to_features, sums, [features, weight, bias])
+        norm::gradients(grad_features, sums, [features, weight, bias])
     }
 }

@@ -63,34 +63,39 @@ impl CustomOp2 for BiasRelu {
     ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>)> {
         let gradient = gradient.contiguous()?;
         let (gradient, output) = (Values::of(&gradient)?, Values::of(output)?);
-        let mut to_features = vec![0.0; gradient.len()];
+        let mut grad_features = vec![0.0; gradient.len()];
         let channels = bias.elem_count();
         let part = ROWS * channels;
-        let sums: Vec<Vec<f32>> = to_features
+        let sums: Vec<Vec<f32>> = grad_features
             .par_chunks_mut(part)
             .zip(gradient.par_chunks(part))
             .zip(output.par_chunks(part))
-            .map(|((to_features, gradient), output)| {
-                masked(to_features, gradient, output, channels)
+            .map(|((grad_features, gradient), output)| {
+                masked(grad_features, gradient, output, channels)
             })
             .collect();
-        let mut to_bias = vec![0.0; channels];
-        sums.iter().for_each(|sums| add(&mut to_bias, sums));
+        let mut grad_bias = vec![0.0; channels];
+        sums.iter().for_each(|sums| add(&mut grad_bias, sums));
         Ok((
             Some(Tensor::from_vec(
-                to_features,
+                grad_features,
                 features.shape(),
                 features.device(),
             )?),
-            Some(Tensor::from_vec(to_bias, channels, bias.device())?),
+            Some(Tensor::from_vec(grad_bias, channels, bias.device())?),
         ))
     }
 }
 
 /// Writes the gradient where ReLU let something through, zero elsewhere, and returns the sum of each channel.
-fn masked(to_features: &mut [f32], gradient: &[f32], output: &[f32], channels: usize) -> Vec<f32> {
+fn masked(
+    grad_features: &mut [f32],
+    gradient: &[f32],
+    output: &[f32],
+    channels: usize,
+) -> Vec<f32> {
     let mut sums = vec![0.0; channels];
-    mask(to_features, gradient, output, &mut sums);
+    mask(grad_features, gradient, output, &mut sums);
     sums
 }
 
@@ -108,14 +113,14 @@ vectorized! {
 }
 
 vectorized! {
-    fn mask(to_features: &mut [f32], gradient: &[f32], output: &[f32], sums: &mut [f32]) {
+    fn mask(grad_features: &mut [f32], gradient: &[f32], output: &[f32], sums: &mut [f32]) {
         let channels = sums.len();
         let rows = gradient.chunks_exact(channels).zip(output.chunks_exact(channels));
-        for (to_features, (gradient, output)) in to_features.chunks_exact_mut(channels).zip(rows) {
+        for (grad_features, (gradient, output)) in grad_features.chunks_exact_mut(channels).zip(rows) {
             let given = gradient.iter().zip(output);
-            for ((to_feature, sum), (gradient, output)) in to_features.iter_mut().zip(sums.iter_mut()).zip(given) {
-                *to_feature = if *output == 0.0 { 0.0 } else { *gradient };
-                *sum += *to_feature;
+            for ((grad_feature, sum), (gradient, output)) in grad_features.iter_mut().zip(sums.iter_mut()).zip(given) {
+                *grad_feature = if *output == 0.0 { 0.0 } else { *gradient };
+                *sum += *grad_feature;
             }
         }
     }

@@ -104,8 +104,8 @@ impl CustomOp2 for Conv2d {
             &Values::of(images)?,
             &Values::of(weight)?,
             images.track_op(),
-            |few, to_sums, _| {
-                to_sums
+            |few, grad_sums, _| {
+                grad_sums
                     .copy_from_slice(&gradient_values[few.start * per_image..few.end * per_image]);
             },
         );

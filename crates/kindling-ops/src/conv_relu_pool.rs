@@ -10,10 +10,10 @@ use candle_core::{CpuStorage, CustomOp3, Layout, Shape, Tensor};
 
 use super::{
     bias_relu::bias_relu,
-    chosen::{self, NONE, Pooled},
     conv2d::conv2d,
     convolution::Passes,
     geometry::{Conv2dConfig, Geometry},
+    pool_backward::{self, NONE, Pooled},
     pooling::max_pool2d,
     values::{Values, on_cpu, slice},
     vectorized::vectorized,
@@ -188,7 +188,7 @@ impl CustomOp3 for ConvReluPool {
             gradient: &gradient_values,
         };
         let wanted = images.track_op();
-        let gradients = chosen::backward(
+        let gradients = pool_backward::backward(
             &self.passes,
             &images_values,
             &weight_values,

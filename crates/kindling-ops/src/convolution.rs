@@ -159,19 +159,19 @@ impl Passes {
             images,
             weight.len(),
             wanted,
-            |to_sums: &mut Vec<f32>, few, padded, to_padded, sums| {
+            |grad_sums: &mut Vec<f32>, few, padded, grad_padded, sums| {
                 let positions = few.len() * geometry.positions();
                 let used = positions * geometry.out_channels;
-                to_sums.resize(used + SLACK, 0.0);
-                gradient(few, &mut to_sums[..used], &mut sums.bias);
+                grad_sums.resize(used + SLACK, 0.0);
+                gradient(few, &mut grad_sums[..used], &mut sums.bias);
                 in_tall_tiles(Backward {
                     passes: self,
                     positions,
                     padded,
-                    to_sums,
+                    grad_sums,
                     transposed: &transposed,
-                    to_weight: &mut sums.weight,
-                    to_padded,
+                    grad_weight: &mut sums.weight,
+                    grad_padded,
                 });
             },
         )

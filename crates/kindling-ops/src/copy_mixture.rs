@@ -206,41 +206,43 @@ impl CustomOp3 for CopyMixture {
         let gradient = gradient.contiguous()?;
         let (gradients, gates) = (Values::of(&gradient)?, Values::of(gate)?);
         let (all_logits, all_mixed) = (Values::of(logits)?, Values::of(mixed)?);
-        let mut to_logits = vec![0.0; all_logits.len()];
-        let mut to_gate = vec![0.0; gates.len()];
-        let mut to_attention = vec![0.0; gates.len() * self.source_time];
+        let mut grad_logits = vec![0.0; all_logits.len()];
+        let mut grad_gate = vec![0.0; gates.len()];
+        let mut grad_attention = vec![0.0; gates.len() * self.source_time];
         let given = gradients
             .par_chunks_exact(self.vocabulary)
             .zip(all_logits.par_chunks_exact(self.vocabulary))
             .zip(all_mixed.par_chunks_exact(self.vocabulary))
             .zip(gates.par_iter().zip(log_totals));
-        to_logits
+        grad_logits
             .par_chunks_exact_mut(self.vocabulary)
-            .zip(&mut to_gate)
-            .zip(to_attention.par_chunks_exact_mut(self.source_time))
+            .zip(&mut grad_gate)
+            .zip(grad_attention.par_chunks_exact_mut(self.source_time))
             .zip(given)
             .enumerate()
             .with_min_len(ROWS)
-            .for_each(|(row, (((to_logits, to_gate), to_attention), given))| {
-                let (((gradient, logits), mixed), (gate, log_total)) = given;
-                let (generate, copy) = log_shares(*gate);
-                to_logits.copy_from_slice(gradient); // what is not in the source was generated
-                for (token, to_attention) in self.tokens(row).zip(to_attention) {
-                    let generated = generate + logits[token] - log_total - mixed[token];
-                    to_logits[token] = gradient[token] * generated.exp();
-                    let slope = (copy - mixed[token]).min(STEEPEST).exp();
-                    *to_attention = gradient[token] * slope;
-                }
-                let generated: f32 = to_logits.iter().sum();
-                *to_gate = generated - generate.exp() * gradient.iter().sum::<f32>();
-                take_off(to_logits, logits, *log_total, generated);
-            });
+            .for_each(
+                |(row, (((grad_logits, grad_gate), grad_attention), given))| {
+                    let (((gradient, logits), mixed), (gate, log_total)) = given;
+                    let (generate, copy) = log_shares(*gate);
+                    grad_logits.copy_from_slice(gradient); // what is not in the source was generated
+                    for (token, grad_attention) in self.tokens(row).zip(grad_attention) {
+                        let generated = generate + logits[token] - log_total - mixed[token];
+                        grad_logits[token] = gradient[token] * generated.exp();
+                        let slope = (copy - mixed[token]).min(STEEPEST).exp();
+                        *grad_attention = gradient[token] * slope;
+                    }
+                    let generated: f32 = grad_logits.iter().sum();
+                    *grad_gate = generated - generate.exp() * gradient.iter().sum::<f32>();
+                    take_off(grad_logits, logits, *log_total, generated);
+                },
+            );
         let tensor =
             |numbers, like: &Tensor| Tensor::from_vec(numbers, like.shape(), like.device());
         Ok((
-            Some(tensor(to_logits, logits)?),
-            Some(tensor(to_gate, gate)?),
-            Some(tensor(to_attention, attention)?),
+            Some(tensor(grad_logits, logits)?),
+            Some(tensor(grad_gate, gate)?),
+            Some(tensor(grad_attention, attention)?),
         ))
     }
 }
@@ -273,9 +275,9 @@ vectorized! {
 
 vectorized! {
     /// Takes off `generated` times the generator's probabilities.
-    fn take_off(to_logits: &mut [f32], logits: &[f32], log_total: f32, generated: f32) {
-        for (to_logit, logit) in to_logits.iter_mut().zip(logits) {
-            *to_logit -= generated * exp_fused(*logit - log_total);
+    fn take_off(grad_logits: &mut [f32], logits: &[f32], log_total: f32, generated: f32) {
+        for (grad_logit, logit) in grad_logits.iter_mut().zip(logits) {
+            *grad_logit -= generated * exp_fused(*logit - log_total);
         }
     }
 }

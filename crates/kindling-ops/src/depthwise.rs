@@ -85,50 +85,50 @@ impl CustomOp2 for Depthwise {
             self.geometry.image_len(),
             self.starts.len() * self.geometry.out_channels,
         );
-        let mut to_images = vec![0.0; values.len()];
+        let mut grad_images = vec![0.0; values.len()];
         let a_part = self.geometry.batch.div_ceil(PARTS).max(1);
         let given = values
             .par_chunks(a_part * image_len)
             .zip(gradient.par_chunks(a_part * per_image));
-        let sums: Vec<Vec<f32>> = to_images
+        let sums: Vec<Vec<f32>> = grad_images
             .par_chunks_mut(a_part * image_len)
             .zip(given)
-            .map(|(to_images, (images, gradient))| {
-                let mut to_weight = vec![0.0; weights.len()];
-                let (mut padded, mut to_padded) = (Vec::new(), Vec::new());
+            .map(|(grad_images, (images, gradient))| {
+                let mut grad_weight = vec![0.0; weights.len()];
+                let (mut padded, mut grad_padded) = (Vec::new(), Vec::new());
                 let given = images
                     .chunks_exact(image_len)
                     .zip(gradient.chunks_exact(per_image));
-                for (to_image, (image, gradient)) in
-                    to_images.chunks_exact_mut(image_len).zip(given)
+                for (grad_image, (image, gradient)) in
+                    grad_images.chunks_exact_mut(image_len).zip(given)
                 {
                     self.geometry.pad(image, &mut padded);
-                    to_padded.clear();
-                    to_padded.resize(padded.len(), 0.0);
+                    grad_padded.clear();
+                    grad_padded.resize(padded.len(), 0.0);
                     back(
                         &self.starts,
                         &self.taps,
                         gradient,
                         &padded,
                         &weights,
-                        &mut to_padded,
-                        &mut to_weight,
+                        &mut grad_padded,
+                        &mut grad_weight,
                     );
-                    self.geometry.unpad(&to_padded, to_image);
+                    self.geometry.unpad(&grad_padded, grad_image);
                 }
-                to_weight
+                grad_weight
             })
             .collect();
-        let mut to_weight = vec![0.0; weights.len()];
-        sums.iter().for_each(|sums| add(&mut to_weight, sums));
+        let mut grad_weight = vec![0.0; weights.len()];
+        sums.iter().for_each(|sums| add(&mut grad_weight, sums));
         Ok((
             Some(Tensor::from_vec(
-                to_images,
+                grad_images,
                 images.shape(),
                 images.device(),
             )?),
             Some(Tensor::from_vec(
-                to_weight,
+                grad_weight,
                 weight.shape(),
                 weight.device(),
             )?),
@@ -158,21 +158,21 @@ vectorized! {
         gradient: &[f32],
         padded: &[f32],
         weight: &[f32],
-        to_padded: &mut [f32],
-        to_weight: &mut [f32],
+        grad_padded: &mut [f32],
+        grad_weight: &mut [f32],
     ) {
         let channels = weight.len() / taps.len();
         for (start, gradient) in starts.iter().zip(gradient.chunks_exact(channels)) {
-            let weights = weight.chunks_exact(channels).zip(to_weight.chunks_exact_mut(channels));
-            for (tap, (weight, to_weight)) in taps.iter().zip(weights) {
+            let weights = weight.chunks_exact(channels).zip(grad_weight.chunks_exact_mut(channels));
+            for (tap, (weight, grad_weight)) in taps.iter().zip(weights) {
                 let place = start + tap..start + tap + channels;
                 let pixel = &padded[place.clone()];
-                for ((to_weight, pixel), gradient) in to_weight.iter_mut().zip(pixel).zip(gradient) {
-                    *to_weight += pixel * gradient;
+                for ((grad_weight, pixel), gradient) in grad_weight.iter_mut().zip(pixel).zip(gradient) {
+                    *grad_weight += pixel * gradient;
                 }
-                let to_pixel = to_padded[place].iter_mut();
-                for ((to_pixel, weight), gradient) in to_pixel.zip(weight).zip(gradient) {
-                    *to_pixel += weight * gradient;
+                let grad_pixel = grad_padded[place].iter_mut();
+                for ((grad_pixel, weight), gradient) in grad_pixel.zip(weight).zip(gradient) {
+                    *grad_pixel += weight * gradient;
                 }
             }
         }

@@ -15,7 +15,7 @@ const PART: usize = 1 << 14;
 
 /// Which numbers of a tensor are kept, as chance will have it; for [`dropout`] and [`attention`](crate::attention()).
 #[derive(Debug, Clone)]
-pub struct Kept {
+pub struct DropoutMask {
     /// The chance of the first number; that of the others follows.
     random: Random,
     /// Of the 2⁵³ numbers that can be drawn, those below this one leave out.
@@ -24,7 +24,7 @@ pub struct Kept {
     factor: f32,
 }
 
-impl Kept {
+impl DropoutMask {
     /// Draws for `count` numbers, each left out with this probability below 1.
     #[must_use]
     pub fn draw(probability: f64, count: usize, random: &mut Random) -> Self {
@@ -53,7 +53,7 @@ impl Kept {
 }
 
 vectorized! {
-    fn keep(kept: &mut [f32], numbers: &[f32], chance: &Kept, first: usize) {
+    fn keep(kept: &mut [f32], numbers: &[f32], chance: &DropoutMask, first: usize) {
         for (place, (kept, number)) in kept.iter_mut().zip(numbers).enumerate() {
             let left_out = chance.random.ahead(first + place) >> 11 < chance.threshold;
             *kept = number * if left_out { 0.0 } else { chance.factor };
@@ -62,14 +62,14 @@ vectorized! {
 }
 
 /// `features`, of any shape with as many numbers as `kept` was drawn for, without those that are left out; the others are scaled so that the mean stays.
-pub fn dropout(features: &Tensor, kept: Kept) -> Result<Tensor> {
+pub fn dropout(features: &Tensor, kept: DropoutMask) -> Result<Tensor> {
     if !on_cpu(&[features]) {
         return Ok((features * kept.factors(features)?)?);
     }
     Ok(features.contiguous()?.apply_op1(Dropout(kept))?)
 }
 
-struct Dropout(Kept);
+struct Dropout(DropoutMask);
 
 impl Dropout {
     fn apply(&self, numbers: &[f32]) -> Vec<f32> {
@@ -100,9 +100,9 @@ impl CustomOp1 for Dropout {
         gradient: &Tensor,
     ) -> candle_core::Result<Option<Tensor>> {
         let gradient = gradient.contiguous()?;
-        let to_features = self.apply(&Values::of(&gradient)?);
+        let grad_features = self.apply(&Values::of(&gradient)?);
         let (shape, device) = (features.shape(), features.device());
-        Ok(Some(Tensor::from_vec(to_features, shape, device)?))
+        Ok(Some(Tensor::from_vec(grad_features, shape, device)?))
     }
 }
 
@@ -130,7 +130,7 @@ mod tests {
                 })
                 .collect();
             let mut random = Random::new(7);
-            let drawn = Kept::draw(probability, count, &mut random);
+            let drawn = DropoutMask::draw(probability, count, &mut random);
             assert_eq!(random.next_u64(), one_by_one.next_u64());
             for dtype in [DType::F32, DType::F64] {
                 let features = Var::from_tensor(&features.to_dtype(dtype).unwrap()).unwrap();

@@ -154,19 +154,19 @@ impl CustomOp1 for FocalLoss {
         let gradient = gradient.contiguous()?;
         let (gradient, values) = (Values::of(&gradient)?, Values::of(logits)?);
         let targets = Values::of(&self.targets)?;
-        let mut to_logits = vec![0.0; values.len()];
+        let mut grad_logits = vec![0.0; values.len()];
         let given = gradient
             .par_chunks(PART)
             .zip(values.par_chunks(PART).zip(targets.par_chunks(PART)));
-        let parts = to_logits.par_chunks_mut(PART).zip(given);
-        each_part(parts, |(to_logits, (gradient, (logits, targets)))| {
+        let parts = grad_logits.par_chunks_mut(PART).zip(given);
+        each_part(parts, |(grad_logits, (gradient, (logits, targets)))| {
             let given = gradient.iter().zip(logits.iter().zip(targets));
-            for (to_logit, (gradient, (&logit, &target))) in to_logits.iter_mut().zip(given) {
-                *to_logit = gradient * self.loss(logit, target).1;
+            for (grad_logit, (gradient, (&logit, &target))) in grad_logits.iter_mut().zip(given) {
+                *grad_logit = gradient * self.loss(logit, target).1;
             }
         });
         Ok(Some(Tensor::from_vec(
-            to_logits,
+            grad_logits,
             logits.shape(),
             logits.device(),
         )?))

@@ -6,7 +6,7 @@
 use std::cell::Cell;
 
 use candle_core::{CpuStorage, DType, InplaceOp1, InplaceOp2, Layout, Result, Tensor, Var, bail};
-use pulp::{Arch, NullaryFnOnce};
+use pulp::NullaryFnOnce;
 
 /// What moves one weight: a function of the weight, its gradient and its state, to the new weight and state.
 pub trait Element<const N: usize>:
@@ -67,7 +67,7 @@ fn sweep<const N: usize>(
 ) {
     let length = weights.len();
     if length <= PIECE || rayon::current_num_threads() == 1 {
-        return Arch::new().dispatch(Run {
+        return crate::arch().dispatch(Run {
             weights,
             gradient,
             state,

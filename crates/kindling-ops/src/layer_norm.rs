@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use super::{
     norm::{self, Sums},
     parts::made_from,
+    sums::sum,
     values::{Values, on_cpu, slice},
     vectorized::vectorized,
 };
@@ -104,15 +105,15 @@ impl CustomOp3 for LayerNorm {
             Values::of(weight)?,
         );
         let (size, weights) = (weights.len(), &*weights);
-        let mut to_features = vec![0.0; values.len()];
+        let mut grad_features = vec![0.0; values.len()];
         let part = part(size);
-        let sums: Vec<Sums> = to_features
+        let sums: Vec<Sums> = grad_features
             .par_chunks_mut(part)
             .zip(gradient.par_chunks(part).zip(values.par_chunks(part)))
-            .map(|(to_features, (gradient, features))| {
+            .map(|(grad_features, (gradient, features))| {
                 let mut sums = Sums::zeros(size);
                 back(
-                    to_features,
+                    grad_features,
                     (gradient, features, weights),
                     self.epsilon,
                     &mut sums.weight,
@@ -122,7 +123,7 @@ impl CustomOp3 for LayerNorm {
             })
             .collect();
         let sums = Sums::together(&sums, size);
-        norm::gradients(to_features, sums, [features, weight, bias])
+        norm::gradients(grad_features, sums, [features, weight, bias])
     }
 }
 
@@ -141,28 +142,28 @@ vectorized! {
 
 vectorized! {
     fn back(
-        to_features: &mut [f32],
+        grad_features: &mut [f32],
         given: (&[f32], &[f32], &[f32]),
         epsilon: f32,
-        to_weight: &mut [f32],
-        to_bias: &mut [f32],
+        grad_weight: &mut [f32],
+        grad_bias: &mut [f32],
     ) {
         let (gradient, features, weight) = given;
         let size = weight.len();
         let rows = gradient.chunks_exact(size).zip(features.chunks_exact(size));
-        for (to_row, (gradient, row)) in to_features.chunks_exact_mut(size).zip(rows) {
+        for (grad_row, (gradient, row)) in grad_features.chunks_exact_mut(size).zip(rows) {
             let (mean, scale) = statistics(row, epsilon);
-            let sums = to_weight.iter_mut().zip(to_bias.iter_mut());
+            let sums = grad_weight.iter_mut().zip(grad_bias.iter_mut());
             let numbers = gradient.iter().zip(row).zip(weight);
-            for ((to_x, (to_weight, to_bias)), ((g, x), weight)) in to_row.iter_mut().zip(sums).zip(numbers) {
-                *to_weight += g * (x - mean) * scale;
-                *to_bias += g;
-                *to_x = g * weight;
+            for ((grad_x, (grad_weight, grad_bias)), ((g, x), weight)) in grad_row.iter_mut().zip(sums).zip(numbers) {
+                *grad_weight += g * (x - mean) * scale;
+                *grad_bias += g;
+                *grad_x = g * weight;
             }
-            let plain = sum(to_row, row, |g, _| g) / size as f32;
-            let weighted = sum(to_row, row, |g, x| g * (x - mean)) * scale * scale / size as f32;
-            for (to_x, x) in to_row.iter_mut().zip(row) {
-                *to_x = scale * (*to_x - plain - (x - mean) * weighted);
+            let plain = sum(grad_row, row, |g, _| g) / size as f32;
+            let weighted = sum(grad_row, row, |g, x| g * (x - mean)) * scale * scale / size as f32;
+            for (grad_x, x) in grad_row.iter_mut().zip(row) {
+                *grad_x = scale * (*grad_x - plain - (x - mean) * weighted);
             }
         }
     }
@@ -175,22 +176,6 @@ fn statistics(row: &[f32], epsilon: f32) -> (f32, f32) {
     let mean = sum(row, row, |x, _| x) / count;
     let variance = sum(row, row, |x, _| (x - mean) * (x - mean)) / count;
     (mean, 1.0 / (variance + epsilon).sqrt())
-}
-
-/// Σ term(a, b) in sixteen sums side by side, for the compiler to turn into vector instructions.
-#[inline(always)]
-fn sum(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
-    let mut sums = [0.0; 16];
-    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<16>(), b.as_chunks::<16>());
-    for (a, b) in a.iter().zip(b) {
-        for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
-            *sum += term(*a, *b);
-        }
-    }
-    for (sum, (a, b)) in sums.iter_mut().zip(a_rest.iter().zip(b_rest)) {
-        *sum += term(*a, *b);
-    }
-    sums.iter().sum()
 }
 
 #[cfg(test)]

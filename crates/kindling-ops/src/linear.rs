@@ -134,30 +134,30 @@ impl CustomOp3 for Linear {
     ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let gradient = gradient.contiguous()?;
         let (gradient, output) = (Values::of(&gradient)?, Values::of(output)?);
-        let to_sums = if self.relu {
+        let grad_sums = if self.relu {
             Cow::Owned(relu_gradient(&gradient, &output))
         } else {
             Cow::Borrowed(&*gradient)
         };
-        let used = used_rows(&to_sums, self.outputs);
-        let to_inputs = if inputs.track_op() {
+        let used = used_rows(&grad_sums, self.outputs);
+        let grad_inputs = if inputs.track_op() {
             let values = Values::of(weight)?;
             let panels = Panels::pack(self.outputs, self.width, |output, first, line| {
                 line.copy_from_slice(&values[output * self.width + first..][..line.len()]);
             });
-            let rows = rows_by_panels(&to_sums, &used, &panels, self.batch, Finish::default());
+            let rows = rows_by_panels(&grad_sums, &used, &panels, self.batch, Finish::default());
             Some(Tensor::from_vec(rows, inputs.shape(), inputs.device())?)
         } else {
             None
         };
         let values = Values::of(inputs)?;
-        let (to_weight, to_bias) =
-            columns_by_rows(&to_sums, &values, &used, self.outputs, self.width);
+        let (grad_weight, grad_bias) =
+            columns_by_rows(&grad_sums, &values, &used, self.outputs, self.width);
         let device = weight.device();
         Ok((
-            to_inputs,
-            Some(Tensor::from_vec(to_weight, weight.shape(), device)?),
-            Some(Tensor::from_vec(to_bias, bias.shape(), device)?),
+            grad_inputs,
+            Some(Tensor::from_vec(grad_weight, weight.shape(), device)?),
+            Some(Tensor::from_vec(grad_bias, bias.shape(), device)?),
         ))
     }
 }

@@ -48,7 +48,7 @@ impl Sums {
 
 /// What the way back gives for features, weight and bias, as tensors of their shapes.
 pub(super) fn gradients(
-    to_features: Vec<f32>,
+    grad_features: Vec<f32>,
     sums: Sums,
     [features, weight, bias]: [&Tensor; 3],
 ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
@@ -56,7 +56,7 @@ pub(super) fn gradients(
         Tensor::from_vec(numbers, like.shape(), like.device()).map(Some)
     };
     Ok((
-        tensor(to_features, features)?,
+        tensor(grad_features, features)?,
         tensor(sums.weight, weight)?,
         tensor(sums.bias, bias)?,
     ))

@@ -20,7 +20,7 @@ pub(super) fn panel_width() -> usize {
             PANEL_VECTORS * S::F32_LANES
         }
     }
-    pulp::Arch::new().dispatch(Width)
+    crate::arch().dispatch(Width)
 }
 
 /// A matrix cut into panels of [`panel_width`] columns, each stored row after row, for [`multiply`] to read in one sweep.

@@ -129,18 +129,18 @@ impl CustomOp1 for MaxPool {
         let Ok(choices) = self.choices.lock() else {
             candle_core::bail!("max-pool2d: another thread failed while it held the choices");
         };
-        let mut to_images = vec![0.0; images.elem_count()];
+        let mut grad_images = vec![0.0; images.elem_count()];
         let given = gradient
             .par_chunks(self.output_len())
             .zip(choices.par_chunks(self.output_len()));
-        let places = to_images.par_chunks_mut(self.image_len);
+        let places = grad_images.par_chunks_mut(self.image_len);
         places
             .zip(given)
-            .for_each(|(to_image, (gradient, choices))| {
-                spread(self, to_image, gradient, choices);
+            .for_each(|(grad_image, (gradient, choices))| {
+                spread(self, grad_image, gradient, choices);
             });
         Ok(Some(Tensor::from_vec(
-            to_images,
+            grad_images,
             images.shape(),
             images.device(),
         )?))
@@ -167,14 +167,14 @@ vectorized! {
 }
 
 vectorized! {
-    fn spread(pool: &MaxPool, to_image: &mut [f32], gradient: &[f32], choices: &[u8]) {
+    fn spread(pool: &MaxPool, grad_image: &mut [f32], gradient: &[f32], choices: &[u8]) {
         let channels = pool.channels;
         let windows = gradient.chunks_exact(channels).zip(choices.chunks_exact(channels));
         for (window, (gradient, choices)) in windows.enumerate() {
             for pixel in 0..pool.size * pool.size {
-                let place = &mut to_image[pool.place(window, pixel)..][..channels];
-                for ((to_pixel, gradient), choice) in place.iter_mut().zip(gradient).zip(choices) {
-                    *to_pixel += if *choice == pixel as u8 { *gradient } else { 0.0 };
+                let place = &mut grad_image[pool.place(window, pixel)..][..channels];
+                for ((grad_pixel, gradient), choice) in place.iter_mut().zip(gradient).zip(choices) {
+                    *grad_pixel += if *choice == pixel as u8 { *gradient } else { 0.0 };
                 }
             }
         }

@@ -42,8 +42,8 @@ pub trait Cell: fmt::Debug + Clone + Copy + Send + Sync + 'static {
         kept: &[f32],
         before: &[f32],
         gradient: &mut [f32],
-        to_projected: &mut [f32],
-        to_recurrent: &mut [f32],
+        grad_projected: &mut [f32],
+        grad_recurrent: &mut [f32],
     );
 }
 

@@ -11,9 +11,9 @@ pub(super) fn relu_gradient(gradient: &[f32], output: &[f32]) -> Vec<f32> {
 }
 
 vectorized! {
-    fn passed(to_sums: &mut [f32], gradient: &[f32], output: &[f32]) {
-        for (to_sum, (gradient, output)) in to_sums.iter_mut().zip(gradient.iter().zip(output)) {
-            *to_sum = if *output == 0.0 { 0.0 } else { *gradient };
+    fn passed(grad_sums: &mut [f32], gradient: &[f32], output: &[f32]) {
+        for (grad_sum, (gradient, output)) in grad_sums.iter_mut().zip(gradient.iter().zip(output)) {
+            *grad_sum = if *output == 0.0 { 0.0 } else { *gradient };
         }
     }
 }

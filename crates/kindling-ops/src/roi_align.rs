@@ -289,18 +289,18 @@ impl CustomOp1 for RoiAlign {
     ) -> candle_core::Result<Option<Tensor>> {
         let gradient = gradient.contiguous()?;
         let gradient = Values::of(&gradient)?;
-        let mut to_features = vec![0.0; features.elem_count()];
+        let mut grad_features = vec![0.0; features.elem_count()];
         // Regions of one image overlap: one thread adds them up, always in the same order.
-        let images = to_features.par_chunks_mut(self.image_len()).enumerate();
-        images.for_each(|(image, to_image)| {
+        let images = grad_features.par_chunks_mut(self.image_len()).enumerate();
+        images.for_each(|(image, grad_image)| {
             let regions = self.samples.iter().zip(&self.images).enumerate();
             for (number, (samples, _)) in regions.filter(|(_, (_, of))| **of == image) {
                 let gradient = &gradient[number * self.region_len()..][..self.region_len()];
-                scatter(to_image, gradient, samples, self.channels);
+                scatter(grad_image, gradient, samples, self.channels);
             }
         });
         Ok(Some(Tensor::from_vec(
-            to_features,
+            grad_features,
             features.shape(),
             features.device(),
         )?))
@@ -321,12 +321,12 @@ vectorized! {
 }
 
 vectorized! {
-    fn scatter(to_image: &mut [f32], gradient: &[f32], samples: &Samples, channels: usize) {
+    fn scatter(grad_image: &mut [f32], gradient: &[f32], samples: &Samples, channels: usize) {
         for (gradient, shares) in gradient.chunks_exact(channels).zip(samples) {
             for &(place, share) in shares {
-                let cell = &mut to_image[place * channels..][..channels];
-                for (to_cell, gradient) in cell.iter_mut().zip(gradient) {
-                    *to_cell += share * gradient;
+                let cell = &mut grad_image[place * channels..][..channels];
+                for (grad_cell, gradient) in cell.iter_mut().zip(gradient) {
+                    *grad_cell += share * gradient;
                 }
             }
         }

@@ -6,7 +6,7 @@
 //!
 //! Left out: blocking for the caches, which the callers do by working on a few images at a time.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
 use super::panels::PANEL_VECTORS;
 
@@ -29,12 +29,48 @@ pub(super) trait Tiles {
 ///
 /// They are for panels, whose lines have two vectors: [`multiply`] uses each that it loads for 12 multiply-adds.
 pub(super) fn in_tall_tiles(loops: impl Tiles) {
-    Arch::new().dispatch(Tall(loops));
+    crate::arch().dispatch(Tall(loops));
 }
 
 /// Runs loops with wide tiles: 8 by 3, or 4 by 2 where there are but 16 registers; for [`dots`] and [`outer`].
 pub(super) fn in_wide_tiles(loops: impl Tiles) {
-    Arch::new().dispatch(Wide(loops));
+    crate::arch().dispatch(Wide(loops));
+}
+
+/// Runs loops over `rows` rows with tiles of one height, of which none is nearly empty: the fewest tall ones, made as low as these rows allow.
+pub(super) fn in_fitting_tiles(rows: usize, loops: impl Tiles) {
+    crate::arch().dispatch(Fitting { rows, loops });
+}
+
+struct Fitting<T> {
+    rows: usize,
+    loops: T,
+}
+
+impl<T: Tiles> WithSimd for Fitting<T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { rows, loops } = self;
+        let tallest = if many_registers::<S>() {
+            TALL
+        } else {
+            TALL / 2
+        };
+        let tiles = rows.div_ceil(tallest).max(1);
+        match rows.div_ceil(tiles) {
+            0 | 1 => loops.run::<S, 1, PANEL_VECTORS>(simd),
+            2 => loops.run::<S, 2, PANEL_VECTORS>(simd),
+            3 => loops.run::<S, 3, PANEL_VECTORS>(simd),
+            4 => loops.run::<S, 4, PANEL_VECTORS>(simd),
+            5 => loops.run::<S, 5, PANEL_VECTORS>(simd),
+            6 => loops.run::<S, 6, PANEL_VECTORS>(simd),
+            7 | 8 => loops.run::<S, 8, PANEL_VECTORS>(simd),
+            9 | 10 => loops.run::<S, 10, PANEL_VECTORS>(simd),
+            _ => loops.run::<S, TALL, PANEL_VECTORS>(simd),
+        }
+    }
 }
 
 struct Tall<T>(T);

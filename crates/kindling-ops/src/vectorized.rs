@@ -19,7 +19,7 @@ macro_rules! vectorized {
                     $body
                 }
             }
-            ::pulp::Arch::new().dispatch(Loops(($($argument,)*)));
+            $crate::arch().dispatch(Loops(($($argument,)*)));
         }
     };
 }

@@ -1,5 +1,6 @@
 //! A table of numbers as colours: a confusion matrix, an attention map.
 
+use image::ImageResult;
 use plotters::style::RGBColor;
 
 use super::{
@@ -148,7 +149,7 @@ impl Heatmap {
     }
 
     /// Many cells are one picture, of which each cell is a pixel.
-    fn picture(&self, canvas: &mut Canvas, plot: Plot, colors: &Colors) -> std::io::Result<()> {
+    fn picture(&self, canvas: &mut Canvas, plot: Plot, colors: &Colors) -> ImageResult<()> {
         let pixels = self
             .rows
             .iter()

@@ -142,7 +142,7 @@ impl Folder {
 }
 
 /// What Candle says, without the places in its code that it adds where `RUST_BACKTRACE` is set.
-fn first_line(error: &candle_core::Error) -> String {
+pub(crate) fn first_line(error: &candle_core::Error) -> String {
     let text = error.to_string();
     text.lines().next().unwrap_or_default().to_owned()
 }

@@ -7,6 +7,7 @@
 mod bert;
 mod embedder;
 mod folder;
+mod gguf;
 pub mod hub;
 mod pretrained;
 mod summarizer;
@@ -14,6 +15,7 @@ mod t5;
 
 pub use bert::{Bert, BertConfig};
 pub use embedder::Embedder;
+pub use gguf::read_gguf;
 pub use pretrained::Pretrained;
 pub use summarizer::{
     SENTENCE_MODEL, SENTENCE_MODEL_FOLDER, abstractive, is_abstractive, sentence_model, summarizer,

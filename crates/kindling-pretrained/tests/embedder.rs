@@ -64,7 +64,7 @@ fn vectors_are_sentence_transformers() {
     assert_eq!(embedder.embed::<&str>(&[]).unwrap().dims(), [0, 384]);
 }
 
-/// A BERT by chance, in both programs; the shapes are unlike any real one's, so that nothing fits by accident.
+/// A BERT with random weights, in both programs; the shapes are unlike any real one's, so that nothing fits by accident.
 #[test]
 fn our_bert_is_that_of_candle_transformers() {
     let settings = config();

@@ -80,7 +80,7 @@ pub fn skip(need: Need, reason: &str) {
     }
     let package = std::env::var("CARGO_PKG_NAME").unwrap_or_default();
     let test = test_name(Location::caller());
-    let line = line(need, &package, &test, reason);
+    let line = line(need, [&package, &program(), &test, reason]);
     let file = std::env::var_os(FILE).filter(|file| !file.is_empty());
     match file {
         None => eprintln!("skipped ({need}): {test}: {reason}"),
@@ -114,6 +114,18 @@ pub fn minilm() -> Option<PathBuf> {
         skip(Need::Weights, reason);
     }
     folder
+}
+
+/// The GGUF file of SmolLM2-135M-Instruct, or a note that the running test is skipped.
+#[track_caller]
+#[must_use]
+pub fn smollm2() -> Option<PathBuf> {
+    let file = named(std::env::var_os("KINDLING_SMOLLM2"));
+    if file.is_none() {
+        let reason = "set KINDLING_SMOLLM2 to the GGUF file of SmolLM2-135M-Instruct";
+        skip(Need::Weights, reason);
+    }
+    file
 }
 
 /// An empty variable counts as not set.
@@ -153,11 +165,18 @@ fn test_name(caller: &Location<'_>) -> String {
     }
 }
 
-/// One line of the file: need, package, test and reason, with tabs between.
-fn line(need: Need, package: &str, test: &str, reason: &str) -> String {
+/// The test program that runs: its file without the hash that cargo puts behind.
+fn program() -> String {
+    let file = std::env::current_exe().unwrap_or_default();
+    let name = file.file_stem().unwrap_or_default().to_string_lossy();
+    let name = name.rsplit_once('-').map_or(&*name, |(name, _)| name);
+    name.to_owned()
+}
+
+/// One line of the file: need, then package, program, test and reason, with tabs between.
+fn line(need: Need, parts: [&str; 4]) -> String {
     let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let [package, test, reason] = [package, test, reason].map(plain);
-    format!("{need}\t{package}\t{test}\t{reason}\n")
+    format!("{need}\t{}\n", parts.map(plain).join("\t"))
 }
 
 /// One write at the end of the file: the lines of processes that write at once stay whole.
@@ -221,7 +240,7 @@ mod tests {
         std::fs::remove_file(&file).unwrap();
         assert_eq!(text.lines().count(), 200);
         for line in text.lines() {
-            let start = "root\tkindling-skip\ttests::child\ta reason of two lines, ";
+            let start = "root\tkindling-skip\tkindling_skip\ttests::child\ta reason of two lines, ";
             assert!(line.starts_with(start), "{line}");
         }
     }

@@ -12,7 +12,7 @@ use kindling::{
 
 const TEXT: &str = "The river rose during the night. By morning the river stood in the cellars. The cellars were dry by noon.";
 
-/// Weights by chance: it says anything, and keeps to the limits all the same.
+/// Random weights: it says anything, and keeps to the limits all the same.
 fn parts(vocabulary_size: usize, seed: u64) -> (CopyTransformer, Bpe) {
     let tokenizer =
         Bpe::train_with_special([TEXT], vocabulary_size, &Abstractive::SPECIAL).unwrap();
@@ -48,7 +48,7 @@ fn limits_are_kept_and_something_is_always_said() {
                             assert!(!summary.trim().is_empty(), "{length:?} {text}");
                             assert!(!summary.contains("<writer>"), "{summary}");
                         }
-                        // Of weights by chance all tokens may be parts of characters.
+                        // Of random weights all tokens may be parts of characters.
                         Err(problem) => {
                             assert!(problem.to_string().contains("found no words"), "{problem}");
                         }

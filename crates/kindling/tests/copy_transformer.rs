@@ -3,13 +3,13 @@
 
 use candle_core::{D, Device, Tensor};
 use kindling::{
-    data::{Random, SequencePairs, SpecialTokens, pack_sequences, pad_sequences},
+    data::{Random, SequencePair, SequencePairs, SpecialTokens, pad_sequences},
     decode::{Limits, StepModel, greedy},
     models::{
         CopyTransformer, CopyTransformerConfig, Copying, Model, Transformer, TransformerConfig,
     },
     optim::{Adam, Schedule},
-    train::{Training, right_tokens, sequence_cross_entropy},
+    train::{Training, correct_tokens, sequence_cross_entropy},
 };
 
 const TOKENS: SpecialTokens = SpecialTokens::FIRST;
@@ -177,7 +177,7 @@ fn decoding_step_by_step_is_the_full_forward() {
     assert!(model.next_logits(&[], &[]).unwrap().is_empty());
 }
 
-fn loss(model: &CopyTransformer, inputs: &Tensor, targets: &Tensor) -> Tensor {
+fn loss(model: &CopyTransformer, inputs: &SequencePair, targets: &Tensor) -> Tensor {
     let logits = Model::forward(model, inputs).unwrap();
     sequence_cross_entropy(&logits, targets, TOKENS.padding, 0.1).unwrap()
 }
@@ -187,7 +187,10 @@ fn gradients_reach_every_parameter_and_are_the_slope_of_the_loss() {
     let model = CopyTransformer::new(&config(), 8).unwrap();
     let mut random = Random::new(9);
     let source = pad_sequences(&[vec![3, 4, 5, 6], vec![7, 8]], 0).unwrap();
-    let inputs = pack_sequences(&source, &ids(&mut random, (2, 5))).unwrap();
+    let inputs = SequencePair {
+        source,
+        decoder_input: ids(&mut random, (2, 5)),
+    };
     let targets = Tensor::new(&[[3_u32, 9, 5, 5, 2], [10, 8, 2, 0, 0]], &Device::Cpu).unwrap();
     let gradients = loss(&model, &inputs, &targets).backward().unwrap();
     let mut length = 0.0_f64;
@@ -224,7 +227,10 @@ fn gradients_reach_every_parameter_and_are_the_slope_of_the_loss() {
 fn dropout_takes_its_chance_from_the_seed_and_bad_sizes_are_named() {
     let model = CopyTransformer::new(&config(), 10).unwrap();
     let mut random = Random::new(11);
-    let inputs = pack_sequences(&ids(&mut random, (2, 6)), &ids(&mut random, (2, 5))).unwrap();
+    let inputs = SequencePair {
+        source: ids(&mut random, (2, 6)),
+        decoder_input: ids(&mut random, (2, 5)),
+    };
     let train = |seed| {
         let random = &mut Random::new(seed);
         numbers(&model.forward_training(&inputs, random).unwrap())
@@ -271,7 +277,7 @@ fn letters(count: usize, names: &std::ops::Range<u32>, seed: u64) -> Vec<(Vec<u3
 }
 
 /// The share of letters that a model answers without a mistake after learning from others.
-fn right_answers<M: Model + StepModel>(
+fn correct_answers<M: Model<SequencePair> + StepModel>(
     model: &M,
     read: impl Fn(&Tensor) -> M::State,
     names: &std::ops::Range<u32>,
@@ -282,7 +288,7 @@ fn right_answers<M: Model + StepModel>(
         .epochs(6)
         .schedule(Schedule::ONE_CYCLE)
         .loss(|logits, targets| sequence_cross_entropy(logits, targets, TOKENS.padding, 0.0))
-        .right(|logits, targets| right_tokens(logits, targets, TOKENS.padding))
+        .correct(|logits, targets| correct_tokens(logits, targets, TOKENS.padding))
         .fit(model, &loader, &validation)
         .unwrap();
     let limits = Limits {
@@ -310,7 +316,7 @@ fn it_copies_names_that_it_has_never_seen_and_a_plain_transformer_does_not() {
         ..config()
     };
     let copying = CopyTransformer::new(&config, 1).unwrap();
-    let with_copying = right_answers(
+    let with_copying = correct_answers(
         &copying,
         |source| copying.read(source, None).unwrap(),
         &NEW_NAMES,
@@ -335,7 +341,7 @@ fn it_copies_names_that_it_has_never_seen_and_a_plain_transformer_does_not() {
         let encoded = plain.encode(source, &mask, None).unwrap();
         plain.start(&encoded, &mask).unwrap()
     };
-    let without = right_answers(&plain, read, &NEW_NAMES);
+    let without = correct_answers(&plain, read, &NEW_NAMES);
     println!("new names: {with_copying} with copying, {without} without");
     assert!(with_copying > 0.7, "{with_copying}");
     assert!(without < 0.1, "{without}");

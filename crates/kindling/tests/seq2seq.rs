@@ -3,11 +3,11 @@
 
 use candle_core::{DType, Device, Tensor};
 use kindling::{
-    data::{Random, SequencePairs, SpecialTokens, pack_sequences, pad_sequences},
+    data::{Random, SequencePair, SequencePairs, SpecialTokens, pad_sequences},
     decode::{BeamConfig, Limits, beam, greedy},
     models::{Model, Seq2Seq, Seq2SeqConfig},
     optim::{Adam, Schedule},
-    train::{Training, load_weights, right_tokens, save_weights, sequence_cross_entropy},
+    train::{Training, correct_tokens, load_weights, save_weights, sequence_cross_entropy},
 };
 
 const TOKENS: SpecialTokens = SpecialTokens {
@@ -72,7 +72,7 @@ fn it_learns_to_reverse_digits() {
         .schedule(Schedule::ONE_CYCLE)
         .clip_norm(1.0)
         .loss(|logits, targets| sequence_cross_entropy(logits, targets, TOKENS.padding, 0.0))
-        .right(|logits, targets| right_tokens(logits, targets, TOKENS.padding))
+        .correct(|logits, targets| correct_tokens(logits, targets, TOKENS.padding))
         .fit(&model, &loader, &validation)
         .unwrap();
     let (mut exact, mut agree) = (0, 0);
@@ -112,7 +112,10 @@ fn it_learns_to_reverse_digits() {
     save_weights(&model, &file, &[]).unwrap();
     let other = Seq2Seq::new(&small(), 2).unwrap();
     load_weights(&other, &file).unwrap();
-    let inputs = pack_sequences(&source, &target).unwrap();
+    let inputs = SequencePair {
+        source,
+        decoder_input: target,
+    };
     let logits = |model: &Seq2Seq| {
         let logits = Model::forward(model, &inputs).unwrap();
         logits.flatten_all().unwrap().to_vec1::<f32>().unwrap()
@@ -183,7 +186,10 @@ fn every_parameter_learns() {
     let model = Seq2Seq::new(&config, 4).unwrap();
     let source = Tensor::new(&[[3_u32, 4, 5], [6, 7, 0]], &Device::Cpu).unwrap();
     let target = Tensor::new(&[[1_u32, 5, 4], [1, 7, 0]], &Device::Cpu).unwrap();
-    let inputs = pack_sequences(&source, &target).unwrap();
+    let inputs = SequencePair {
+        source,
+        decoder_input: target,
+    };
     let run = |seed| {
         model
             .forward_training(&inputs, &mut Random::new(seed))

@@ -383,7 +383,7 @@ fn a_loss_of_ones_own_measures_what_it_is_told() {
     let model = Noisy::new();
     let history = training(&model)
         .loss(squares)
-        .right(none)
+        .correct(none)
         .fit(&model, &loader, &validation)
         .unwrap();
     assert_eq!(

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 
 use candle_core::{D, DType, Device, Tensor};
 use kindling::{
-    data::{Random, SequencePairs, SpecialTokens, pack_sequences, pad_sequences},
+    data::{Random, SequencePair, SequencePairs, SpecialTokens, pad_sequences},
     decode::{BeamConfig, Limits, StepModel, beam, greedy},
     models::{Decoding, Model, Transformer, TransformerConfig},
     nn::{MultiHeadAttention, PositionKind, Positions, sinusoidal_positions},
     ops::cross_entropy,
     optim::{Adam, Optimizer, Schedule},
     text::{causal_mask, padding_mask},
-    train::{Training, right_tokens, sequence_cross_entropy},
+    train::{Training, correct_tokens, sequence_cross_entropy},
 };
 
 fn small(positions: PositionKind) -> Transformer {
@@ -501,7 +501,7 @@ fn it_learns_to_reverse_digits() {
         .epochs(10)
         .schedule(Schedule::ONE_CYCLE)
         .loss(|logits, targets| sequence_cross_entropy(logits, targets, TOKENS.padding, 0.0))
-        .right(|logits, targets| right_tokens(logits, targets, TOKENS.padding))
+        .correct(|logits, targets| correct_tokens(logits, targets, TOKENS.padding))
         .fit(&model, &loader, &validation)
         .unwrap();
     let (mut exact, mut with_beam) = (0, 0);
@@ -523,7 +523,7 @@ fn it_learns_to_reverse_digits() {
 
 /// In the loop's one tensor of ids, and in beams of several targets, the model says what it says by itself.
 #[test]
-fn packed_and_joined_sequences_give_the_same_logits() {
+fn padded_and_joined_sequences_give_the_same_logits() {
     let model = small(PositionKind::Sinusoidal);
     let sources = [vec![3_u32, 4, 5], vec![6, 7, 8]];
     let targets = [[1_u32, 9, 10], [1, 11, 12]];
@@ -537,9 +537,12 @@ fn packed_and_joined_sequences_give_the_same_logits() {
         .collect();
 
     let padded = pad_sequences(&[sources[0].clone(), vec![6, 7, 8, 9, 10]], 0).unwrap();
-    let inputs = pack_sequences(&padded, &Tensor::new(&targets, &Device::Cpu).unwrap()).unwrap();
-    let packed = Model::forward(&model, &inputs).unwrap().get(0).unwrap();
-    for (a, b) in numbers(&packed).iter().zip(&expected[0]) {
+    let inputs = SequencePair {
+        source: padded,
+        decoder_input: Tensor::new(&targets, &Device::Cpu).unwrap(),
+    };
+    let padded = Model::forward(&model, &inputs).unwrap().get(0).unwrap();
+    for (a, b) in numbers(&padded).iter().zip(&expected[0]) {
         assert!((a - b).abs() < 1e-5, "padding is hidden: {a} {b}");
     }
 

@@ -12,7 +12,7 @@ use course_program::{
 };
 use serde_json::{Map, Value, json};
 
-use super::sides::{self, turn};
+use super::contenders::{self, turn};
 
 const OWN: [&str; 2] = ["ours", "stock_candle"];
 const PEERS: [&str; 3] = ["pytorch", "pytorch_best", "keras"];
@@ -48,7 +48,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         script: include_str!("peers.py"),
         python: &args.python,
     };
-    let measured = bench.measure(args.options.rounds)?;
+    let measured = bench.measure(&args.options)?;
     show(&report(&measured), args.options.json)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -56,7 +56,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
 /// Medians over the rounds, and ratios of them.
 fn report(measured: &Measured) -> Value {
     let mut report = Map::new();
-    for task in sides::TASKS {
+    for task in contenders::TASKS {
         let times = measured.row(task).into_iter();
         let mut row: Map<String, Value> = times
             .map(|(side, time)| (format!("{side}_ms"), time))

@@ -1,13 +1,13 @@
 //! Classifiers of pictures: recipes, data, training, `cargo course eval` for them and `cargo course predict digits`.
 
 mod bench;
+mod contenders;
 mod data;
 mod evaluate;
 mod limit;
 mod photo;
 mod predict;
 pub mod recipes;
-mod sides;
 mod task;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -40,7 +40,7 @@ pub struct Classifier {
     pub recipe: Recipe,
     /// The model with random weights.
     pub model: fn(seed: u64) -> kindling::Result<Box<dyn Model>>,
-    /// What happens by chance to each training picture.
+    /// What happens at random to each training picture.
     pub augment: fn() -> Augment,
 }
 

@@ -3,17 +3,18 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use candle_core::Tensor;
 use kindling::{
-    data::{Loader, PictureLoader},
+    data::PictureLoader,
     models::Model,
-    train::{Settings, Validation, evaluate},
+    train::{Settings, evaluate},
 };
 
 use super::{Classifier, data::Data};
 use crate::{
     options::Options,
     recipe::Recipe,
-    run::{Origin, Run, Score, Task, pictures},
+    run::{Batches, Origin, Run, Score, Task, pictures},
 };
 
 /// Trains with each seed, and measures accuracy on the test set.
@@ -35,6 +36,8 @@ struct Classes<'a> {
 
 impl Task for Classes<'_> {
     type Network = Box<dyn Model>;
+
+    type Input = Tensor;
 
     const MEASURE: (&'static str, &'static str) = ("test accuracy", " %");
 
@@ -68,7 +71,7 @@ impl Task for Classes<'_> {
         pictures(sizes, &data.source)
     }
 
-    fn batches(&self, seed: u64) -> Result<(Box<dyn Loader>, Box<dyn Validation>)> {
+    fn batches(&self, seed: u64) -> Result<Batches<Tensor>> {
         let loader = PictureLoader::new(&self.data.training, self.recipe.batch_size, seed)?;
         let loader = loader.augment((self.classifier.augment)())?;
         Ok((Box::new(loader), Box::new(self.data.validation.clone())))

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{
     NamedDetector,
     data::{AnnotationOptions, Parts},
-    judge::{COVERAGE, Judged, counts_in_words, score_in_words},
+    metrics::{COVERAGE, Judged, counts_in_words, score_in_words},
 };
 use crate::{eval::Options, options::DataOptions, weights::Trained};
 

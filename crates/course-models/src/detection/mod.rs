@@ -3,7 +3,7 @@
 mod bench;
 mod data;
 mod evaluate;
-mod judge;
+mod metrics;
 mod predict;
 pub mod recipes;
 mod task;
@@ -35,7 +35,7 @@ pub struct NamedDetector {
     pub architecture: fn(size: (usize, usize), classes: usize) -> DetectorArchitecture,
     /// How it is trained.
     pub recipe: Recipe,
-    /// What happens by chance to each training picture.
+    /// What happens at random to each training picture.
     pub augment: fn() -> DetectionAugment,
 }
 

@@ -2,7 +2,9 @@
 
 use kindling::{
     data::detection::DetectionAugment,
-    models::{DetectorArchitecture, DetectorConfig, FeaturePyramidConfig, TwoStageDetectorConfig},
+    models::{
+        DetectorArchitecture, FeaturePyramidConfig, OneStageDetectorConfig, TwoStageDetectorConfig,
+    },
 };
 
 use super::NamedDetector;
@@ -13,7 +15,7 @@ pub static ONE_STAGE: NamedDetector = NamedDetector {
     name: "detect-one-stage",
     size: (256, 320),
     architecture: |size, classes| {
-        DetectorArchitecture::OneStage(DetectorConfig {
+        DetectorArchitecture::OneStage(OneStageDetectorConfig {
             pyramid: backbone(size),
             head: 2,
             classes,

@@ -3,23 +3,24 @@
 use std::{path::Path, process::ExitCode};
 
 use anyhow::Result;
+use candle_core::Tensor;
 use course_program::output;
 use kindling::{
-    data::{Loader, detection::DetectionLoader},
+    data::detection::DetectionLoader,
     models::Model,
     pipeline::DetectionPipeline,
-    train::{Settings, Training, Validation},
+    train::{Settings, Training},
 };
 
 use super::{
     NamedDetector,
     data::Parts,
-    judge::{Judged, counts_in_words, score_in_words},
+    metrics::{Judged, counts_in_words, score_in_words},
 };
 use crate::{
     options::Options,
     recipe::Recipe,
-    run::{Origin, Run, Score, Task, pictures},
+    run::{Batches, Origin, Run, Score, Task, pictures},
 };
 
 /// Trains with each seed, and measures mean average precision on the test set.
@@ -45,6 +46,8 @@ struct Detection<'a> {
 
 impl Task for Detection<'_> {
     type Network = DetectionPipeline;
+
+    type Input = Tensor;
 
     const MEASURE: (&'static str, &'static str) = ("mAP@0.5", " %");
 
@@ -88,7 +91,7 @@ impl Task for Detection<'_> {
         pictures(sizes, &parts.source)
     }
 
-    fn batches(&self, seed: u64) -> Result<(Box<dyn Loader>, Box<dyn Validation>)> {
+    fn batches(&self, seed: u64) -> Result<Batches<Tensor>> {
         let size = self.recipe.batch_size;
         let loader = DetectionLoader::new(&self.parts.training, size, seed)?;
         let loader = loader.augment((self.named.augment)())?;

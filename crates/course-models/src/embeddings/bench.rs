@@ -85,7 +85,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         script: include_str!("gensim.py"),
         python: &args.python,
     };
-    let measured = bench.measure(args.options.rounds)?;
+    let measured = bench.measure(&args.options)?;
     let mut report = report(&measured);
     report["embeddings"]["text"] = json!(words.name);
     report["embeddings"]["words"] = json!(words.count());

@@ -72,7 +72,7 @@ pub struct VectorOptions {
     #[arg(long, value_name = "NUMBER", default_value_t = 5)]
     window: usize,
 
-    /// How many words are drawn by chance for each true one
+    /// How many words are drawn at random for each true one
     #[arg(long, value_name = "NUMBER", default_value_t = 5)]
     negative: usize,
 
@@ -80,7 +80,7 @@ pub struct VectorOptions {
     #[arg(long, value_name = "NUMBER", default_value_t = 5)]
     minimum_count: usize,
 
-    /// The share of the text from which occurrences of a word are left out by chance; 0 leaves none out
+    /// The share of the text from which occurrences of a word are left out at random; 0 leaves none out
     #[arg(
         long,
         value_name = "SHARE",

@@ -4,17 +4,15 @@ use std::{path::Path, process::ExitCode};
 
 use anyhow::Result;
 use kindling::{
-    data::{Loader, SpecialTokens},
+    data::{SequencePair, SpecialTokens},
     models::Model,
-    train::{
-        Settings, Training, Validation, places, right_tokens, save_weights, sequence_cross_entropy,
-    },
+    train::{Settings, Training, correct_tokens, places, save_weights, sequence_cross_entropy},
 };
 
 use super::Pairs;
 use crate::{
     recipe::Recipe,
-    run::{Origin, Run, Score, Task},
+    run::{Batches, Origin, Run, Score, Task},
 };
 
 /// What is trained on pairs, and how it is judged.
@@ -32,7 +30,7 @@ pub trait SequenceTask {
     fn network(&self, seed: u64) -> Result<Self::Network>;
 
     /// What training and weights ask of it.
-    fn model<'n>(&self, network: &'n Self::Network) -> &'n dyn Model;
+    fn model<'n>(&self, network: &'n Self::Network) -> &'n dyn Model<SequencePair>;
 
     /// What the weights must say so that they can be used, by name.
     fn details(&self, _network: &Self::Network) -> Result<Vec<(&'static str, String)>> {
@@ -57,6 +55,8 @@ struct OnPairs<T> {
 impl<T: SequenceTask> Task for OnPairs<T> {
     type Network = T::Network;
 
+    type Input = SequencePair;
+
     const MEASURE: (&'static str, &'static str) = (T::MEASURE, "");
 
     fn recipe(&self) -> &Recipe {
@@ -76,7 +76,7 @@ impl<T: SequenceTask> Task for OnPairs<T> {
         self.task.network(seed)
     }
 
-    fn model<'n>(&self, network: &'n T::Network) -> &'n dyn Model {
+    fn model<'n>(&self, network: &'n T::Network) -> &'n dyn Model<SequencePair> {
         self.task.model(network)
     }
 
@@ -92,7 +92,7 @@ impl<T: SequenceTask> Task for OnPairs<T> {
         )
     }
 
-    fn batches(&self, seed: u64) -> Result<(Box<dyn Loader>, Box<dyn Validation>)> {
+    fn batches(&self, seed: u64) -> Result<Batches<SequencePair>> {
         let loaders = self.task.pairs().loaders(self.recipe.batch_size, seed);
         let (training, validation) = loaders?;
         Ok((Box::new(training), Box::new(validation)))
@@ -105,7 +105,7 @@ impl<T: SequenceTask> Task for OnPairs<T> {
             .loss(move |logits, targets| {
                 sequence_cross_entropy(logits, targets, padding, smoothing)
             })
-            .right(move |logits, targets| right_tokens(logits, targets, padding)))
+            .correct(move |logits, targets| correct_tokens(logits, targets, padding)))
     }
 
     fn judge(&self, network: T::Network) -> Result<(T::Network, Score)> {

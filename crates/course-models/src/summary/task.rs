@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use kindling::{
-    data::{Email, SpecialTokens},
+    data::{Email, SequencePair, SpecialTokens},
     models::{CopyTransformer, CopyTransformerConfig, Model},
     pipeline::{Abstractive, SUBJECT_LENGTH, Summarizer, rouge_of_subjects},
 };
@@ -56,7 +56,7 @@ impl SequenceTask for Writing {
         Ok(CopyTransformer::new(&self.config, seed)?)
     }
 
-    fn model<'n>(&self, network: &'n CopyTransformer) -> &'n dyn Model {
+    fn model<'n>(&self, network: &'n CopyTransformer) -> &'n dyn Model<SequencePair> {
         network
     }
 

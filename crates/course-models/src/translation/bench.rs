@@ -13,9 +13,9 @@ use course_program::{
 use serde_json::{Value, json};
 
 use super::{
+    contenders::{WARM_UPS, Work, turn},
     pairs::{Languages, load},
     recipes::TRANSFORMER,
-    sides::{WARM_UPS, Work, turn},
 };
 use crate::{options::DataOptions, sequences::Pairs};
 
@@ -68,7 +68,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         script: include_str!("peers.py"),
         python: &args.python,
     };
-    let measured = bench.measure(args.options.rounds)?;
+    let measured = bench.measure(&args.options)?;
     measured.agree("loss", TOLERANCE)?;
     show(&report(&measured, &pairs.name), args.options.json)?;
     Ok(ExitCode::SUCCESS)

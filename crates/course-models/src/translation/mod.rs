@@ -1,11 +1,11 @@
 //! Models that translate: recipes, data, training, and `cargo course translate`.
 
 mod bench;
+mod contenders;
 mod evaluate;
 mod network;
 mod pairs;
 pub mod recipes;
-mod sides;
 mod task;
 mod translate;
 

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use candle_core::{Device, Tensor};
 use kindling::{
-    data::SpecialTokens,
+    data::{SequencePair, SpecialTokens},
     decode::{BeamConfig, Limits, StepModel, beam},
     models::{Model, Seq2Seq, Transformer},
 };
@@ -35,7 +35,7 @@ impl Network {
     }
 
     /// What training, weights and evaluation ask of a network.
-    pub fn model(&self) -> &dyn Model {
+    pub fn model(&self) -> &dyn Model<SequencePair> {
         match self {
             Self::Transformer(model) => model,
             Self::Gru(model) => model,

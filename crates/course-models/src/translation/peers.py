@@ -67,12 +67,12 @@ class Stock(Translator):
         for layer in [*self.transformer.encoder.layers, *self.transformer.decoder.layers]:
             layer.dropout = nn.Identity()  # ours leaves nothing out inside the feed-forward network
 
-    def forward(self, source, read):
+    def forward(self, source, decoder_input):
         padding = source == work["padding"]
-        later = nn.Transformer.generate_square_subsequent_mask(read.shape[1])
+        later = nn.Transformer.generate_square_subsequent_mask(decoder_input.shape[1])
         tokens = self.transformer(
             self.place(source),
-            self.place(read),
+            self.place(decoder_input),
             tgt_mask=later,
             src_key_padding_mask=padding,
             memory_key_padding_mask=padding,
@@ -163,9 +163,9 @@ class Best(Translator):
             setattr(self, f"decoder{number}", Layer(cross=True))
         self.encoder_norm, self.decoder_norm = nn.LayerNorm(size), nn.LayerNorm(size)
 
-    def forward(self, source, read):
+    def forward(self, source, decoder_input):
         mask = (source != work["padding"])[:, None, None, :]
-        memory, tokens = self.place(source), self.place(read)
+        memory, tokens = self.place(source), self.place(decoder_input)
         for number in range(1, num_layers + 1):
             memory = getattr(self, f"encoder{number}")(memory, mask)
         memory = self.encoder_norm(memory)
@@ -177,16 +177,16 @@ class Best(Translator):
         self.load_state_dict(ours | {"output.weight": ours["embedding.weight"]})
 
 
-def loss(model, source, read, said):
-    logits = model(source, read)
+def loss(model, source, decoder_input, labels):
+    logits = model(source, decoder_input)
     smoothing = work["label_smoothing"]
     return nn.functional.cross_entropy(
-        logits.flatten(0, 1), said.flatten(), ignore_index=work["padding"], label_smoothing=smoothing
+        logits.flatten(0, 1), labels.flatten(), ignore_index=work["padding"], label_smoothing=smoothing
     )
 
 
 best = side == "pytorch_best"
-batches = [[torch.tensor(batch[key]) for key in ("source", "read", "said")] for batch in work["batches"]]
+batches = [[torch.tensor(batch[key]) for key in ("source", "decoder_input", "labels")] for batch in work["batches"]]
 model = Best() if best else Stock()
 model.load(read_weights())
 parameters = list(model.parameters())

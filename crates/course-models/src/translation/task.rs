@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use kindling::{
-    data::{SentencePair, SpecialTokens},
+    data::{SentencePair, SequencePair, SpecialTokens},
     metrics::bleu,
     models::Model,
 };
@@ -57,7 +57,7 @@ impl SequenceTask for Translation {
         Network::new(self.architecture, vocabulary, padding, seed)
     }
 
-    fn model<'n>(&self, network: &'n Network) -> &'n dyn Model {
+    fn model<'n>(&self, network: &'n Network) -> &'n dyn Model<SequencePair> {
         network.model()
     }
 

@@ -26,8 +26,17 @@ use crate::output;
 /// What all peers begin with.
 const PRELUDE: &str = include_str!("prelude.py");
 
+/// What limits all sides to the instructions of a processor with AVX2: our loops, PyTorch, oneDNN, MKL and OpenBLAS.
+const ONLY_AVX2: [(&str, &str); 5] = [
+    ("KINDLING_SIMD", "avx2"),
+    ("ATEN_CPU_CAPABILITY", "avx2"),
+    ("ONEDNN_MAX_CPU_ISA", "AVX2"),
+    ("MKL_ENABLE_INSTRUCTIONS", "AVX2"),
+    ("OPENBLAS_CORETYPE", "Haswell"),
+];
+
 /// The options of every benchmark.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 #[group(skip)]
 pub struct Options {
     /// Print one JSON object instead of a table
@@ -37,6 +46,10 @@ pub struct Options {
     /// How often each side gets its turn
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     pub rounds: u32,
+
+    /// Only the vectors of processors with AVX2, for our side and for peers that can be told (ONNX Runtime cannot)
+    #[arg(long)]
+    pub avx2: bool,
 
     /// One side only, in this process
     #[arg(long, hide = true)]
@@ -64,11 +77,11 @@ pub struct Bench<'a> {
 
 impl Bench<'_> {
     /// Gives each side its turn in each round. Fails when a side of this program does, or a peer that has worked before.
-    pub fn measure(&self, rounds: u32) -> Result<Measured> {
+    pub fn measure(&self, options: &Options) -> Result<Measured> {
         let mut measured = Measured::of(self.own.iter().chain(self.peers).copied());
-        for round in 1..=rounds {
+        for round in 1..=options.rounds {
             for (side, turns) in &mut measured.sides {
-                match self.turn(side) {
+                match self.turn(side, options.avx2) {
                     Ok(turn) => turns.push(turn),
                     Err(why) if round == 1 && !self.own.contains(side) => {
                         output::note(&format!("skipped: {side}: {why:#}"));
@@ -82,7 +95,7 @@ impl Bench<'_> {
     }
 
     /// One turn of one side, in a process of its own.
-    fn turn(&self, side: &str) -> Result<Value> {
+    fn turn(&self, side: &str, only_avx2: bool) -> Result<Value> {
         let mut script = String::new();
         let mut command = if self.own.contains(&side) {
             let mut command = Command::new(std::env::current_exe()?);
@@ -96,6 +109,9 @@ impl Bench<'_> {
             command
         };
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64();
+        if only_avx2 {
+            command.envs(ONLY_AVX2);
+        }
         command
             .env(clock::THREADS, threads().to_string())
             .env(clock::STARTED, now.to_string())
@@ -125,6 +141,13 @@ impl Bench<'_> {
 mod tests {
     use super::*;
 
+    fn rounds(rounds: u32) -> Options {
+        Options {
+            rounds,
+            ..Options::default()
+        }
+    }
+
     /// Peers of a program that stands in for Python.
     fn bench(python: &Path) -> Bench<'_> {
         Bench {
@@ -140,20 +163,22 @@ mod tests {
 
     #[test]
     fn a_peer_that_cannot_be_started_is_left_out() {
-        let measured = bench(Path::new("/nowhere/python")).measure(2).unwrap();
+        let measured = bench(Path::new("/nowhere/python"))
+            .measure(&rounds(2))
+            .unwrap();
         assert_eq!(measured.median("here", "time"), None);
     }
 
     #[test]
     fn a_peer_that_fails_is_named_by_its_last_line() {
         let bench = bench(Path::new("false"));
-        let why = bench.turn("here").unwrap_err().to_string();
+        let why = bench.turn("here", false).unwrap_err().to_string();
         assert_eq!(why, "it failed without a word");
         let bench = Bench {
             python: Path::new("true"),
             ..bench
         };
-        let why = bench.turn("here").unwrap_err().to_string();
+        let why = bench.turn("here", false).unwrap_err().to_string();
         assert_eq!(why, "expected a JSON line");
     }
 }

@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures_util::{SinkExt, StreamExt};
 use kindling_book::{Language, Live};
-use kindling_kernel::{Crates, Outcome, Session, Stopper};
+use kindling_kernel::{KernelKind, Outcome, Session, Stopper};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
@@ -36,7 +36,7 @@ pub struct Wish {
 
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
-enum Ask {
+enum Request {
     Run { cell: String, code: String },
     Interrupt,
     Restart,
@@ -62,7 +62,7 @@ pub async fn connect(
     let language = Language::with_code(&wish.language).unwrap_or(Language::SOURCE);
     upgrade
         .max_message_size(LARGEST_MESSAGE)
-        .on_upgrade(move |socket| talk(socket, shared, crates, language))
+        .on_upgrade(move |socket| serve_socket(socket, shared, crates, language))
 }
 
 /// What a page's worker is told.
@@ -79,7 +79,7 @@ enum Command {
 /// How a page stops its worker.
 struct Control {
     /// What the page's kernel starts with.
-    crates: Crates,
+    crates: KernelKind,
     /// Cells asked for in an earlier epoch are not run.
     epoch: watch::Sender<u64>,
     /// How often the page said stop: cells that waited then are not run.
@@ -87,7 +87,12 @@ struct Control {
     stopper: Mutex<Option<Stopper>>,
 }
 
-async fn talk(socket: WebSocket, shared: Arc<Shared>, crates: Crates, language: Language) {
+async fn serve_socket(
+    socket: WebSocket,
+    shared: Arc<Shared>,
+    crates: KernelKind,
+    language: Language,
+) {
     let events = Arc::new(Outbox::new(language));
     let control = Arc::new(Control {
         crates,
@@ -117,7 +122,7 @@ async fn talk(socket: WebSocket, shared: Arc<Shared>, crates: Crates, language: 
             tokio::select! {
                 message = read.next() => match message {
                     Some(Ok(Message::Text(text))) => match serde_json::from_str(&text) {
-                        Ok(ask) => obey(ask, &mut worker, &events, &control, &shared),
+                        Ok(ask) => handle(ask, &mut worker, &events, &control, &shared),
                         Err(error) => {
                             events.tell(json!({"type": "problem", "message": format!("the page asked for something unknown: {error}")}));
                         }
@@ -162,15 +167,15 @@ fn status_event(status: &Status) -> Value {
     json!({"type": "status", "state": state, "message": status.message, "progress": status.progress})
 }
 
-fn obey(
-    ask: Ask,
+fn handle(
+    ask: Request,
     worker: &mut Option<mpsc::Sender<Command>>,
     events: &Arc<Outbox>,
     control: &Arc<Control>,
     shared: &Arc<Shared>,
 ) {
     match ask {
-        Ask::Run { cell, code } => {
+        Request::Run { cell, code } => {
             let (epoch, stops) = (*control.epoch.borrow(), *control.stops.borrow());
             let queue = worker.get_or_insert_with(|| start_worker(events, control, shared));
             let command = Command::Run {
@@ -184,7 +189,7 @@ fn obey(
                 events.tell(finished(&cell, "lost", &message, 0.0, false));
             }
         }
-        Ask::Interrupt => {
+        Request::Interrupt => {
             control.stops.send_modify(|stops| *stops += 1);
             if let Ok(stopper) = control.stopper.lock()
                 && let Some(stopper) = &*stopper
@@ -192,7 +197,7 @@ fn obey(
                 stopper.stop();
             }
         }
-        Ask::Restart => {
+        Request::Restart => {
             control.epoch.send_modify(|epoch| *epoch += 1);
             // A full queue holds cells of an earlier epoch alone: the first of them ends the kernel.
             if let Some(queue) = worker {
@@ -338,7 +343,7 @@ impl Worker {
                 anyhow::bail!("{}", now.message);
             }
             if let Some(pool) = found
-                && (crates == Crates::COURSE || now.state == "ready")
+                && (crates == KernelKind::COURSE || now.state == "ready")
             {
                 return pool.take(crates).await;
             }

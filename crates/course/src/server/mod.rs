@@ -17,7 +17,7 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use data_encoding::HEXLOWER;
-use kindling_kernel::{Crates, Pool, PoolState, Report};
+use kindling_kernel::{KernelKind, Pool, PoolState, Report};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -32,7 +32,7 @@ pub struct Shared {
     /// How far the kernel is.
     pub status: watch::Sender<Status>,
     /// How far the kernels with more crates are, once a page has asked for one.
-    pub extra: watch::Sender<BTreeMap<Crates, Status>>,
+    pub extra: watch::Sender<BTreeMap<KernelKind, Status>>,
     /// The warm kernel, once there is one.
     pub pool: watch::Sender<Option<Arc<Pool>>>,
     /// News for every open page.
@@ -112,9 +112,9 @@ impl Shared {
     }
 
     /// How far the kernel with these crates is: it needs the one of most pages first.
-    pub fn status_for(&self, crates: Crates) -> Status {
+    pub fn status_for(&self, crates: KernelKind) -> Status {
         let status = self.status.borrow().clone();
-        if crates == Crates::COURSE || !["ready", "warming"].contains(&status.state) {
+        if crates == KernelKind::COURSE || !["ready", "warming"].contains(&status.state) {
             return status;
         }
         let extra = self.extra.borrow().get(&crates).cloned();
@@ -122,10 +122,10 @@ impl Shared {
     }
 
     /// Asks for the kernel with these crates; once more when it could not be prepared.
-    pub fn ask_for(&self, crates: Crates) {
+    pub fn ask_for(&self, crates: KernelKind) {
         self.extra.send_if_modified(|extra| {
             let known = extra.get(&crates);
-            let asks = crates != Crates::COURSE
+            let asks = crates != KernelKind::COURSE
                 && known.is_none_or(|status| status.state == "unavailable");
             if asks {
                 extra.insert(crates, Status::new(ASKED, ""));
@@ -258,8 +258,8 @@ mod tests {
     #[test]
     fn what_few_pages_need_is_asked_for_by_such_a_page() {
         let (shared, _running) = Shared::new("book".into()).unwrap();
-        let tables = Crates::with(Some("kindling-tables")).unwrap();
-        shared.ask_for(Crates::COURSE);
+        let tables = KernelKind::with(Some("kindling-tables")).unwrap();
+        shared.ask_for(KernelKind::COURSE);
         assert!(shared.extra.borrow().is_empty());
         shared.ask_for(tables);
         assert_eq!(shared.extra.borrow()[&tables].state, ASKED);
@@ -275,7 +275,7 @@ mod tests {
         };
         shared.extra.send_modify(failed);
         assert_eq!(shared.status_for(tables).message, "no disk");
-        assert_eq!(shared.status_for(Crates::COURSE).state, "ready");
+        assert_eq!(shared.status_for(KernelKind::COURSE).state, "ready");
         // A page that is opened again tries again.
         shared.ask_for(tables);
         assert_eq!(shared.status_for(tables).state, ASKED);

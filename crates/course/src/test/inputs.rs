@@ -405,11 +405,7 @@ fn environment(root: &Path) -> Result<String> {
     // What a data set holds is checked by its hash; whether it is here decides what a lesson can load.
     // The same goes for models that were trained here: they come before those that ship.
     for folder in [kindling_fetch::cache_folder(), root.join(".kindling/runs")] {
-        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-        let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-        let mut names: Vec<String> = names.collect();
-        names.sort();
-        text.push_str(&format!("\nhere: {names:?}\n"));
+        text.push_str(&format!("\nhere: {:?}\n", here(&folder)));
     }
     let home = std::env::var_os("CARGO_HOME")
         .map(PathBuf::from)
@@ -418,6 +414,25 @@ fn environment(root: &Path) -> Result<String> {
         text.push_str(&std::fs::read_to_string(home.join("config.toml")).unwrap_or_default());
     }
     Ok(text)
+}
+
+/// The names in a folder, but for folders that hold decoded pictures alone: these are made of a data set that lies elsewhere, by the first
+/// run that reads it, and decide nothing.
+fn here(folder: &Path) -> BTreeSet<String> {
+    let entries = |folder: &Path| {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).collect::<Vec<_>>()
+    };
+    let is_decoded = |file: &PathBuf| file.extension().is_some_and(|end| end == "safetensors");
+    let mut found = entries(folder);
+    found.retain(|path| {
+        let inside = entries(path);
+        inside.is_empty() || !inside.iter().all(is_decoded)
+    });
+    let names = found.iter().filter_map(|path| path.file_name());
+    names
+        .map(|name| name.to_string_lossy().into_owned())
+        .collect()
 }
 
 fn is_input(variable: &str) -> bool {
@@ -698,6 +713,23 @@ mod tests {
         write("target/x", "");
         write("README.md", "words");
         assert_eq!(key(), first);
+    }
+
+    #[test]
+    fn decoded_pictures_decide_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |path: &str| {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        };
+        write("bccd/0123.safetensors");
+        assert!(here(folder.path()).is_empty());
+        write("mnist/labels.gz");
+        write("mnist/decoded.safetensors");
+        let names: Vec<String> = here(folder.path()).into_iter().collect();
+        assert_eq!(names, ["mnist"]);
+        assert!(here(&folder.path().join("none")).is_empty());
     }
 
     #[test]

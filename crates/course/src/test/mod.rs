@@ -300,8 +300,14 @@ impl Runner {
                 Some(found) if key == after && !proven.contains(&name) => found.ignored,
                 _ => continue,
             };
-            let noted = outcome.noted.iter().any(|skip| skip.package == package);
-            if noted {
+            // A program that skips a test leaves the others of its package proven.
+            let noted = |skip: &Skip| match unit {
+                Unit::Program { program, .. } => {
+                    skip.package == package && skip.program == *program
+                }
+                _ => skip.package == package,
+            };
+            if outcome.noted.iter().any(noted) {
                 continue;
             }
             let proof = Proof {

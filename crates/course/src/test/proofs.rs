@@ -45,6 +45,7 @@ impl Proofs {
         let ignored = value["ignored"].as_array()?.iter().map(|skip| {
             Some(Skip {
                 package: text(&skip[0])?,
+                program: String::new(),
                 test: text(&skip[1])?,
                 reason: text(&skip[2])?,
             })
@@ -102,6 +103,7 @@ mod tests {
             passed: 3,
             ignored: vec![Skip {
                 package: "kindling".to_owned(),
+                program: String::new(),
                 test: "slow".to_owned(),
                 reason: "a measurement".to_owned(),
             }],

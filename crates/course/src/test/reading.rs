@@ -100,6 +100,7 @@ impl Reading {
             Line::Ignored { test, reason } => {
                 let skip = Skip {
                     package,
+                    program: String::new(),
                     test: test.to_owned(),
                     reason: if reason.is_empty() {
                         "ignored".to_owned()

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Skip {
     pub package: String,
+    /// The test program, where the test itself noted it.
+    pub program: String,
     pub test: String,
     pub reason: String,
 }
@@ -46,11 +48,12 @@ impl Notes {
 }
 
 fn parse(line: &str) -> Option<Skip> {
-    let mut parts = line.splitn(4, '\t');
-    let (need, package) = (parts.next()?, parts.next()?);
+    let mut parts = line.splitn(5, '\t');
+    let (need, package, program) = (parts.next()?, parts.next()?, parts.next()?);
     let (test, reason) = (parts.next()?, parts.next()?);
     Some(Skip {
         package: package.to_owned(),
+        program: program.to_owned(),
         test: test.to_owned(),
         reason: format!("{reason} ({need})"),
     })
@@ -64,7 +67,7 @@ mod tests {
     fn notes_are_read_once_and_a_test_counts_once() {
         let folder = tempfile::tempdir().unwrap();
         let mut notes = Notes::new(folder.path().join("skips")).unwrap();
-        let one = "mirror\tkindling\tdata::mnist\tset KINDLING_MIRROR\n";
+        let one = "mirror\tkindling\tfit\tdata::mnist\tset KINDLING_MIRROR\n";
         std::fs::write(notes.file(), one.repeat(2)).unwrap();
         let fresh: Vec<Skip> = notes.fresh().into_iter().collect();
         assert_eq!(fresh.len(), 1);

@@ -30,7 +30,7 @@ pub enum Work {
     Tools,
     /// The tools that are compiled on their own.
     Alone,
-    Crates,
+    KernelKind,
     /// The pages are compiled as programs: the stage of notebooks runs their cells.
     Pages,
     /// The pages run as programs.
@@ -72,7 +72,7 @@ pub const STAGES: &[Stage] = &[
     stage(
         "crates",
         "the tests of the crates that compute",
-        Work::Crates,
+        Work::KernelKind,
     ),
     stage(
         "pages",
@@ -144,7 +144,7 @@ impl Stage {
             Work::Format | Work::Course(_) | Work::Ignored => Vec::new(),
             Work::Tools => packages(&mut workspace.tools()),
             Work::Alone => packages(&mut workspace.alone()),
-            Work::Crates => packages(&mut workspace.computing()),
+            Work::KernelKind => packages(&mut workspace.computing()),
             Work::Pages => {
                 let documented = workspace.packages.iter().filter(|package| {
                     package.documented && package.name != LESSONS && !package.is_end_to_end()
@@ -180,7 +180,7 @@ impl Stage {
 
     /// Whether its tests must reach no network.
     fn is_offline(&self) -> bool {
-        matches!(self.work, Work::Tools | Work::Alone | Work::Crates)
+        matches!(self.work, Work::Tools | Work::Alone | Work::KernelKind)
     }
 
     /// The command; `proven` need not run again.
@@ -217,7 +217,7 @@ impl Stage {
             }
             // As the stage `book` compiles them.
             Work::Alone => tests(Kind::Tool, root, own, proven, workspace.alone())?,
-            Work::Crates => {
+            Work::KernelKind => {
                 let mut command = tests(Kind::Computing, root, own, proven, workspace.computing())?;
                 command.args(["--lib", "--bins", "--tests"]);
                 command

@@ -124,6 +124,7 @@ mod tests {
     fn the_last_line_is_the_counts_alone_and_every_skip_has_a_name() {
         let skip = Skip {
             package: "kindling".to_owned(),
+            program: String::new(),
             test: "data::mnist".to_owned(),
             reason: "set KINDLING_MIRROR (mirror)".to_owned(),
         };

@@ -63,7 +63,7 @@ fn skipped_tests_are_not_counted_as_passed() {
     let folder = tempfile::tempdir().unwrap();
     let mut runner = runner(folder.path());
     let script = "echo 'kindling-unit: base lib'; echo 'test a ... ok'; \
-        printf 'mirror\\tbase\\ta\\tset KINDLING_MIRROR\\n' >> \"$KINDLING_SKIPS\"; \
+        printf 'mirror\\tbase\\tlib\\ta\\tset KINDLING_MIRROR\\n' >> \"$KINDLING_SKIPS\"; \
         echo 'test b ... ignored, slow'; echo 'compiled candle-core' >> \"$KINDLING_COMPILED\"; \
         echo 'test result: ok. 2 passed; 0 failed; 1 ignored; 0 measured'";
     let outcome = run_as(&mut runner, stage("tools"), script);
@@ -125,7 +125,7 @@ fn proofs_are_kept_of_what_passed_whole() {
     assert_eq!(prove(&mut runner, &one, &keys), [true, false]);
     let killed = ran("base", 0) + "echo 'kindling-unit: tool lib'; exit 1";
     assert_eq!(prove(&mut runner, &killed, &keys), [true, false]);
-    let skipped = both.clone() + "printf 'root\\ttool\\tt\\tw\\n' >> \"$KINDLING_SKIPS\"";
+    let skipped = both.clone() + "printf 'root\\ttool\\tlib\\tt\\tw\\n' >> \"$KINDLING_SKIPS\"";
     assert_eq!(prove(&mut runner, &skipped, &keys), [true, false]);
     let stale = [keys[0].clone(), "0".repeat(64)];
     assert_eq!(

@@ -5,7 +5,7 @@ use super::screen::{self, complain, say};
 use crate::kernel::Told;
 use crate::server::{ASKED, Shared, Status};
 use anyhow::{Result, anyhow};
-use kindling_kernel::{Crates, Home, is_prepared_for};
+use kindling_kernel::{Home, KernelKind, is_prepared_for};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -14,7 +14,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Prepares a kernel.
-pub async fn kernel(crates: Crates, tell: impl Fn(Status)) -> Result<()> {
+pub async fn kernel(crates: KernelKind, tell: impl Fn(Status)) -> Result<()> {
     let mut arguments = vec!["kernel", "prepare", "--report"];
     if let Some(extra) = crates.extra() {
         arguments.extend(["--crates", extra]);

@@ -40,20 +40,20 @@ impl Example<'_> {
     ///
     /// With `w` the weights of a query and `g` their gradient, that of its scores is `w · (g - Σ g · w)`.
     pub(super) fn backward(&self, weights: &[f32], gradient: &[f32], to: [&mut [f32]; 3]) {
-        let [to_queries, to_keys, to_values] = to;
+        let [grad_queries, grad_keys, grad_values] = to;
         let keys = self.attention.key_time;
-        let (mut used, mut to_weights) = (vec![0.0; self.scores()], vec![0.0; self.scores()]);
+        let (mut used, mut grad_weights) = (vec![0.0; self.scores()], vec![0.0; self.scores()]);
         let heads = weights.chunks_exact(self.scores()).enumerate();
         for (head, weights) in heads {
             let place = self.head(head);
             self.keep(head, weights, &mut used);
-            mix(place, &padded(&used, keys), gradient, to_values);
+            mix(place, &padded(&used, keys), gradient, grad_values);
             compare(place, gradient, self.values, &mut used);
-            self.keep(head, &used, &mut to_weights);
-            back(&mut used, &to_weights, weights, keys, self.scale());
-            let to_scores = &used;
-            mix(place, &turned(to_scores, keys), self.keys, to_queries);
-            mix(place, &padded(to_scores, keys), self.queries, to_keys);
+            self.keep(head, &used, &mut grad_weights);
+            back(&mut used, &grad_weights, weights, keys, self.scale());
+            let grad_scores = &used;
+            mix(place, &turned(grad_scores, keys), self.keys, grad_queries);
+            mix(place, &padded(grad_scores, keys), self.queries, grad_keys);
         }
     }
 

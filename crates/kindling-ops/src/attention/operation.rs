@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::example::Example;
 use crate::{
     attention_softmax::Mask,
-    dropout::Kept,
+    dropout::DropoutMask,
     parts::each_part,
     values::{Values, slice},
 };
@@ -19,7 +19,7 @@ pub(super) struct Attention {
     pub(super) num_heads: usize,
     pub(super) head_size: usize,
     pub(super) mask: Option<Mask>,
-    pub(super) kept: Option<Kept>,
+    pub(super) kept: Option<DropoutMask>,
     /// `(batch, num_heads, query_time, key_time)`, from the way there for the way back.
     pub(super) weights: Arc<OnceLock<Tensor>>,
 }
@@ -101,33 +101,36 @@ impl CustomOp3 for Attention {
             Values::of(&gradient)?,
         ];
         let (query, key, weight) = self.sizes();
-        let mut to_queries = vec![0.0; query_numbers.len()];
-        let mut to_keys = vec![0.0; key_numbers.len()];
-        let mut to_values = vec![0.0; key_numbers.len()];
-        let examples = to_queries
+        let mut grad_queries = vec![0.0; query_numbers.len()];
+        let mut grad_keys = vec![0.0; key_numbers.len()];
+        let mut grad_values = vec![0.0; key_numbers.len()];
+        let examples = grad_queries
             .par_chunks_mut(query)
-            .zip(to_keys.par_chunks_mut(key))
-            .zip(to_values.par_chunks_mut(key))
+            .zip(grad_keys.par_chunks_mut(key))
+            .zip(grad_values.par_chunks_mut(key))
             .enumerate();
-        each_part(examples, |(number, ((to_queries, to_keys), to_values))| {
-            let example = Example {
-                attention: self,
-                number,
-                queries: &query_numbers[number * query..][..query],
-                keys: &key_numbers[number * key..][..key],
-                values: &value_numbers[number * key..][..key],
-            };
-            let weights = &weights[number * weight..][..weight];
-            let gradient = &gradient[number * query..][..query];
-            example.backward(weights, gradient, [to_queries, to_keys, to_values]);
-        });
+        each_part(
+            examples,
+            |(number, ((grad_queries, grad_keys), grad_values))| {
+                let example = Example {
+                    attention: self,
+                    number,
+                    queries: &query_numbers[number * query..][..query],
+                    keys: &key_numbers[number * key..][..key],
+                    values: &value_numbers[number * key..][..key],
+                };
+                let weights = &weights[number * weight..][..weight];
+                let gradient = &gradient[number * query..][..query];
+                example.backward(weights, gradient, [grad_queries, grad_keys, grad_values]);
+            },
+        );
         let tensor = |numbers: Vec<f32>, like: &Tensor| {
             Tensor::from_vec(numbers, like.shape(), like.device()).map(Some)
         };
         Ok((
-            tensor(to_queries, queries)?,
-            tensor(to_keys, keys)?,
-            tensor(to_values, values)?,
+            tensor(grad_queries, queries)?,
+            tensor(grad_keys, keys)?,
+            tensor(grad_values, values)?,
         ))
     }
 }

@@ -30,7 +30,7 @@ fn both_ways(
     tokens: &[Tensor; 3],
     num_heads: usize,
     mask: Option<&Tensor>,
-    kept: Option<Kept>,
+    kept: Option<DropoutMask>,
     probe: &Tensor,
     dtype: DType,
 ) -> Vec<Vec<f64>> {
@@ -61,7 +61,8 @@ fn the_fused_way_is_the_composed_one() {
             let (tokens, mask) = inputs(&mut random, sizes, mask);
             let probe = random.normal(tokens[0].shape(), 0.0, 1.0).unwrap();
             let scores = sizes[0] * num_heads * sizes[1] * sizes[2];
-            let kept = (probability > 0.0).then(|| Kept::draw(probability, scores, &mut random));
+            let kept =
+                (probability > 0.0).then(|| DropoutMask::draw(probability, scores, &mut random));
             let way = |dtype| {
                 both_ways(
                     &tokens,
@@ -91,7 +92,7 @@ fn gradients_agree_with_finite_differences() {
     let mut random = Random::new(2);
     let (tokens, mask) = inputs(&mut random, [1, 3, 4, 32], &[3, 4]);
     let probe = random.normal(tokens[0].shape(), 0.0, 1.0).unwrap();
-    let kept = Kept::draw(0.25, 2 * 12, &mut random);
+    let kept = DropoutMask::draw(0.25, 2 * 12, &mut random);
     let results = both_ways(
         &tokens,
         2,
@@ -134,7 +135,7 @@ fn results_do_not_depend_on_the_number_of_threads() {
     let mut random = Random::new(3);
     let (tokens, mask) = inputs(&mut random, [7, 14, 13, 64], &[7, 1, 1, 13]);
     let probe = random.normal(tokens[0].shape(), 0.0, 1.0).unwrap();
-    let kept = Kept::draw(0.2, 7 * 2 * 14 * 13, &mut random);
+    let kept = DropoutMask::draw(0.2, 7 * 2 * 14 * 13, &mut random);
     let way = |threads| {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)

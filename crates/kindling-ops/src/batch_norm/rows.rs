@@ -44,7 +44,7 @@ vectorized! {
     /// `factor · gradient + slope · (feature - mean) + offset`, the four given channel by channel.
     pub(super) fn back(
         relu: bool,
-        to_features: &mut [f32],
+        grad_features: &mut [f32],
         given: (&[f32], &[f32], &[f32]),
         numbers: &[&[f32]; 4],
     ) {
@@ -52,14 +52,14 @@ vectorized! {
         let (gradient, output, features) = given;
         let rows = gradient.chunks_exact(channels).zip(output.chunks_exact(channels));
         let rows = rows.zip(features.chunks_exact(channels));
-        for (to_features, ((gradient, output), features)) in to_features.chunks_exact_mut(channels).zip(rows) {
+        for (grad_features, ((gradient, output), features)) in grad_features.chunks_exact_mut(channels).zip(rows) {
             let first = gradient.iter().zip(output).zip(numbers[0]);
             let second = features.iter().zip(numbers[2]).zip(numbers[1].iter().zip(numbers[3]));
-            for (to_feature, (((gradient, output), factor), ((feature, mean), (slope, offset)))) in
-                to_features.iter_mut().zip(first.zip(second))
+            for (grad_feature, (((gradient, output), factor), ((feature, mean), (slope, offset)))) in
+                grad_features.iter_mut().zip(first.zip(second))
             {
                 let gradient = if relu && *output == 0.0 { 0.0 } else { *gradient };
-                *to_feature = factor * gradient + slope * (feature - mean) + offset;
+                *grad_feature = factor * gradient + slope * (feature - mean) + offset;
             }
         }
     }

@@ -20,14 +20,16 @@ impl Passes {
     ) -> Gradients {
         let geometry = &self.geometry;
         let image_len = geometry.image_len();
-        let mut to_images = vec![0.0; if wanted { images.len() } else { 0 }];
+        let mut grad_images = vec![0.0; if wanted { images.len() } else { 0 }];
         let a_part = geometry.batch.div_ceil(PARTS).max(1);
         let parts: Vec<Range> = (0..geometry.batch)
             .step_by(a_part)
             .map(|first| first..geometry.batch.min(first + a_part))
             .collect();
         let pieces: Vec<&mut [f32]> = if wanted {
-            to_images.chunks_mut((a_part * image_len).max(1)).collect()
+            grad_images
+                .chunks_mut((a_part * image_len).max(1))
+                .collect()
         } else {
             parts.iter().map(|_| Default::default()).collect()
         };
@@ -38,28 +40,29 @@ impl Passes {
         let sums: Vec<Sums> = parts
             .into_par_iter()
             .zip(pieces)
-            .map(|(part, to_images)| {
+            .map(|(part, grad_images)| {
                 let mut sums = empty();
-                let (mut scratch, mut padded, mut to_padded) = (Scratch::default(), vec![], vec![]);
+                let (mut scratch, mut padded, mut grad_padded) =
+                    (Scratch::default(), vec![], vec![]);
                 for first in part.clone().step_by(self.images_at_once) {
                     let few = first..part.end.min(first + self.images_at_once);
                     let place = few.start * image_len..few.end * image_len;
                     geometry.pad(&images[place], &mut padded);
                     if wanted {
-                        to_padded.clear();
-                        to_padded.resize(few.len() * geometry.padded_len() + SLACK, 0.0);
+                        grad_padded.clear();
+                        grad_padded.resize(few.len() * geometry.padded_len() + SLACK, 0.0);
                     }
                     pass(
                         &mut scratch,
                         few.clone(),
                         &padded,
-                        &mut to_padded,
+                        &mut grad_padded,
                         &mut sums,
                     );
                     if wanted {
                         let offset = first - part.start;
                         let place = offset * image_len..(offset + few.len()) * image_len;
-                        geometry.unpad(&to_padded, &mut to_images[place]);
+                        geometry.unpad(&grad_padded, &mut grad_images[place]);
                     }
                 }
                 sums
@@ -74,7 +77,7 @@ impl Passes {
         Gradients {
             weight: sums.weight,
             bias: sums.bias,
-            images: wanted.then_some(to_images),
+            images: wanted.then_some(grad_images),
         }
     }
 }

@@ -86,11 +86,11 @@ pub(super) struct Backward<'a> {
     pub(super) positions: usize,
     pub(super) padded: &'a [f32],
     /// `(positions, out_channels)` and some slack.
-    pub(super) to_sums: &'a [f32],
+    pub(super) grad_sums: &'a [f32],
     pub(super) transposed: &'a [Vec<Panels>],
-    pub(super) to_weight: &'a mut [f32],
+    pub(super) grad_weight: &'a mut [f32],
     /// Empty if not wanted.
-    pub(super) to_padded: &'a mut [f32],
+    pub(super) grad_padded: &'a mut [f32],
 }
 
 impl Tiles for Backward<'_> {
@@ -149,11 +149,11 @@ impl Backward<'_> {
                 let offset = run + channel + row;
                 let left = |position: usize| &self.padded[starts[position] + offset..][..M];
                 let right = |position: usize| {
-                    &self.to_sums[position * outputs + first..][..N * S::F32_LANES]
+                    &self.grad_sums[position * outputs + first..][..N * S::F32_LANES]
                 };
                 outer(simd, self.positions, left, right, &mut tile);
                 let rows = M.min(run_length - row);
-                let weights = self.to_weight[(number * run_length + row) * outputs..]
+                let weights = self.grad_weight[(number * run_length + row) * outputs..]
                     .chunks_mut(outputs)
                     .take(rows);
                 for (weights, sums) in weights.zip(tile) {
@@ -180,13 +180,13 @@ impl Backward<'_> {
             let mut rows: [&[f32]; M] = [&[]; M];
             for (m, row) in rows.iter_mut().enumerate() {
                 let start = (position + m).min(self.positions - 1) * all + group * outputs;
-                *row = &self.to_sums[start..][..outputs];
+                *row = &self.grad_sums[start..][..outputs];
             }
             let mut tile = zeros::<S, M, N>(simd);
             multiply(simd, rows, panel, &mut tile);
             for (start, sums) in starts[position..self.positions].iter().zip(tile) {
                 let pixel = start + tap + channel;
-                store(simd, sums, &mut self.to_padded[pixel..][..used], true);
+                store(simd, sums, &mut self.grad_padded[pixel..][..used], true);
             }
         }
     }

@@ -55,16 +55,16 @@ vectorized! {
 
 vectorized! {
     /// `scale · (probability - spread)` for each logit.
-    pub(super) fn to_probabilities(to_logits: &mut [f32], logits: &[f32], normalisers: &[Option<Normaliser>], scale: f32, spread: f32) {
+    pub(super) fn to_probabilities(grad_logits: &mut [f32], logits: &[f32], normalisers: &[Option<Normaliser>], scale: f32, spread: f32) {
         let classes = logits.len() / normalisers.len().max(1);
-        let rows = to_logits.chunks_exact_mut(classes.max(1)).zip(logits.chunks_exact(classes.max(1)));
-        for ((to_logits, logits), normaliser) in rows.zip(normalisers) {
+        let rows = grad_logits.chunks_exact_mut(classes.max(1)).zip(logits.chunks_exact(classes.max(1)));
+        for ((grad_logits, logits), normaliser) in rows.zip(normalisers) {
             let Some(normaliser) = normaliser else {
                 continue;
             };
             let factor = scale / normaliser.total;
-            for (to_logit, logit) in to_logits.iter_mut().zip(logits) {
-                *to_logit = exp_fused(*logit - normaliser.highest) * factor - scale * spread;
+            for (grad_logit, logit) in grad_logits.iter_mut().zip(logits) {
+                *grad_logit = exp_fused(*logit - normaliser.highest) * factor - scale * spread;
             }
         }
     }

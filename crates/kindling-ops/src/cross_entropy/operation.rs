@@ -126,7 +126,7 @@ impl CustomOp1 for CrossEntropy {
         };
         let scale = gradient.to_scalar::<f32>()? / self.count as f32;
         let values = Values::of(logits)?;
-        let mut to_logits = vec![0_f32; values.len()];
+        let mut grad_logits = vec![0_f32; values.len()];
         let part = self.rows() * self.classes;
         match &self.targets {
             Targets::Classes {
@@ -138,13 +138,13 @@ impl CustomOp1 for CrossEntropy {
                 let given = values
                     .par_chunks(part)
                     .zip(normalisers.par_chunks(self.rows()));
-                let parts = to_logits
+                let parts = grad_logits
                     .par_chunks_mut(part)
                     .zip(given)
                     .zip(labels.par_chunks(self.rows()));
-                each_part(parts, |((to_logits, (logits, normalisers)), labels)| {
-                    to_probabilities(to_logits, logits, normalisers, scale, spread);
-                    let rows = to_logits.chunks_exact_mut(self.classes).zip(normalisers);
+                each_part(parts, |((grad_logits, (logits, normalisers)), labels)| {
+                    to_probabilities(grad_logits, logits, normalisers, scale, spread);
+                    let rows = grad_logits.chunks_exact_mut(self.classes).zip(normalisers);
                     for ((row, normaliser), label) in rows.zip(labels) {
                         if normaliser.is_some() {
                             row[*label as usize] -= scale * (1.0 - *label_smoothing as f32);
@@ -154,18 +154,18 @@ impl CustomOp1 for CrossEntropy {
             }
             Targets::Probabilities(targets) => {
                 let targets = Values::of(targets)?;
-                to_probabilities(&mut to_logits, &values, normalisers, scale, 0.0);
-                let rows = to_logits.chunks_exact_mut(self.classes);
+                to_probabilities(&mut grad_logits, &values, normalisers, scale, 0.0);
+                let rows = grad_logits.chunks_exact_mut(self.classes);
                 for (row, targets) in rows.zip(targets.chunks_exact(self.classes)) {
                     // Targets that do not add up to one are taken at their word.
                     let mass = targets.iter().sum::<f32>();
-                    for (to_logit, target) in row.iter_mut().zip(targets) {
-                        *to_logit = mass * *to_logit - scale * target;
+                    for (grad_logit, target) in row.iter_mut().zip(targets) {
+                        *grad_logit = mass * *grad_logit - scale * target;
                     }
                 }
             }
         }
-        let to_logits = Tensor::from_vec(to_logits, logits.shape(), logits.device())?;
-        Ok(Some(to_logits))
+        let grad_logits = Tensor::from_vec(grad_logits, logits.shape(), logits.device())?;
+        Ok(Some(grad_logits))
     }
 }

@@ -78,16 +78,16 @@ impl<C: Cell> CustomOp3 for Recurrence<C> {
         let panels = Panels::pack(self.gates(), self.hidden, |gate, first, line| {
             line.copy_from_slice(&weights[gate * depth + first..][..line.len()]);
         });
-        let mut to_projected = vec![0.0; self.batch * self.time * self.gates()];
-        let mut to_recurrent = vec![0.0; self.batch * self.time * self.gates()];
-        let mut to_start = vec![0.0; self.batch * self.states()];
-        let parts = to_projected
+        let mut grad_projected = vec![0.0; self.batch * self.time * self.gates()];
+        let mut grad_recurrent = vec![0.0; self.batch * self.time * self.gates()];
+        let mut grad_start = vec![0.0; self.batch * self.states()];
+        let parts = grad_projected
             .par_chunks_mut(rows * self.time * self.gates())
-            .zip(to_recurrent.par_chunks_mut(rows * self.time * self.gates()))
-            .zip(to_start.par_chunks_mut(rows * self.states()));
+            .zip(grad_recurrent.par_chunks_mut(rows * self.time * self.gates()))
+            .zip(grad_start.par_chunks_mut(rows * self.states()));
         each_part(
             parts.enumerate(),
-            |(part, ((to_projected, to_recurrent), to_start))| {
+            |(part, ((grad_projected, grad_recurrent), grad_start))| {
                 let first = part * rows;
                 in_wide_tiles(Backward {
                     layer: self,
@@ -97,22 +97,22 @@ impl<C: Cell> CustomOp3 for Recurrence<C> {
                     output: &output[first * self.time * self.states()..],
                     kept: &kept[first * self.time * self.kept()..],
                     gradient: &gradient[first * self.time * self.states()..],
-                    to_projected,
-                    to_recurrent,
-                    to_start,
+                    grad_projected,
+                    grad_recurrent,
+                    grad_start,
                 });
             },
         );
         let device = projected.device();
         let moments = self.batch * self.time;
-        let to_recurrent = Tensor::from_vec(to_recurrent, (moments, self.gates()), device)?;
+        let grad_recurrent = Tensor::from_vec(grad_recurrent, (moments, self.gates()), device)?;
         let hidden = self.hidden_before(&output, &starts);
         let hidden = Tensor::from_vec(hidden, (moments, depth), device)?;
-        let to_weight = to_recurrent.t()?.matmul(&hidden)?; // (gates, hidden_size + 1)
+        let grad_weight = grad_recurrent.t()?.matmul(&hidden)?; // (gates, hidden_size + 1)
         Ok((
-            Some(Tensor::from_vec(to_projected, projected.shape(), device)?),
-            Some(to_weight),
-            Some(Tensor::from_vec(to_start, start.shape(), device)?),
+            Some(Tensor::from_vec(grad_projected, projected.shape(), device)?),
+            Some(grad_weight),
+            Some(Tensor::from_vec(grad_start, start.shape(), device)?),
         ))
     }
 }

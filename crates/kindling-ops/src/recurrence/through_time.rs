@@ -60,9 +60,9 @@ pub(super) struct Backward<'a, C> {
     pub(super) output: &'a [f32],
     pub(super) kept: &'a [f32],
     pub(super) gradient: &'a [f32],
-    pub(super) to_projected: &'a mut [f32],
-    pub(super) to_recurrent: &'a mut [f32],
-    pub(super) to_start: &'a mut [f32],
+    pub(super) grad_projected: &'a mut [f32],
+    pub(super) grad_recurrent: &'a mut [f32],
+    pub(super) grad_start: &'a mut [f32],
 }
 
 impl<C: Cell> Tiles for Backward<'_, C> {
@@ -71,7 +71,7 @@ impl<C: Cell> Tiles for Backward<'_, C> {
         let layer = self.layer;
         let (gates, states, kept) = (layer.gates(), layer.states(), layer.kept());
         // It ends as the gradient of the start, having been that of every state on the way.
-        let carried = self.to_start;
+        let carried = self.grad_start;
         let mut products = vec![0.0; carried.len() / states * gates];
         for step in (0..layer.time).rev() {
             let moment = layer.moment(step);
@@ -92,10 +92,10 @@ impl<C: Cell> Tiles for Backward<'_, C> {
                     &self.kept[place * kept..][..kept],
                     layer.before(self.output, self.start, example, moment),
                     carried,
-                    &mut self.to_projected[place * gates..][..gates],
+                    &mut self.grad_projected[place * gates..][..gates],
                     products,
                 );
-                self.to_recurrent[place * gates..][..gates].copy_from_slice(products);
+                self.grad_recurrent[place * gates..][..gates].copy_from_slice(products);
             }
             product::<S, M>(
                 simd,

@@ -2,7 +2,7 @@
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Shape, Tensor};
 use kindling::ops::exp_by_series;
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::product::product;
@@ -75,7 +75,7 @@ impl CustomOp1 for Attention {
         }
         tasks
             .into_par_iter()
-            .for_each(|part| Arch::new().dispatch(part));
+            .for_each(|part| kindling::ops::arch().dispatch(part));
         Ok((CpuStorage::F32(output), (count, self.hidden_size).into()))
     }
 }

@@ -4,7 +4,7 @@
 
 use candle_core::{CpuStorage, InplaceOp1, Layout};
 use kindling::ops::exp_by_series;
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 /// Numbers that a thread takes at a time.
@@ -26,7 +26,7 @@ impl InplaceOp1 for Gelu {
             candle_core::bail!("gelu: expected a contiguous tensor, found {layout:?}");
         };
         let parts = numbers[start..end].par_chunks_mut(PART);
-        parts.for_each(|numbers| Arch::new().dispatch(Loop(numbers)));
+        parts.for_each(|numbers| kindling::ops::arch().dispatch(Loop(numbers)));
         Ok(())
     }
 }

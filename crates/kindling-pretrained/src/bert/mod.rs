@@ -12,7 +12,7 @@ use candle_core::{Device, Tensor};
 use candle_nn::VarBuilder;
 use kindling::{
     Error, Result,
-    ops::{layer_norm, linear},
+    ops::{PackedLinear, layer_norm},
 };
 use serde::Deserialize;
 
@@ -123,10 +123,16 @@ impl Bert {
             )));
         }
         let ids: Vec<u32> = texts.iter().flat_map(|ids| ids.as_ref()).copied().collect();
-        let count = ids.len();
-        if count == 0 {
+        if ids.is_empty() {
             return Ok(self.word_embeddings.narrow(0, 0, 0)?);
         }
+        // On a thread of the pool, which hands work to the others sooner than a thread from outside.
+        rayon::join(|| self.read(ids, &lengths), || ()).0
+    }
+
+    /// The same for the ids of all texts, one text behind the other.
+    fn read(&self, ids: Vec<u32>, lengths: &[usize]) -> Result<Tensor> {
+        let count = ids.len();
         let positions = lengths.iter().flat_map(|length| 0..*length as u32);
         let positions = Tensor::from_vec(positions.collect::<Vec<u32>>(), count, &Device::Cpu)?; // (tokens)
         let ids = Tensor::from_vec(ids, count, &Device::Cpu)?; // (tokens)
@@ -134,7 +140,7 @@ impl Bert {
         let places = self.position_embeddings.index_select(&positions, 0)?; // (tokens, hidden_size)
         let mut tokens = self.norm.forward(&(words + places)?)?;
         for layer in &self.layers {
-            tokens = layer.forward(&tokens, &lengths)?;
+            tokens = layer.forward(&tokens, lengths)?;
         }
         Ok(tokens)
     }
@@ -144,11 +150,11 @@ impl Bert {
 #[derive(Debug, Clone)]
 struct Layer {
     num_heads: usize,
-    query_key_value: Linear,
-    output: Linear,
+    query_key_value: PackedLinear,
+    output: PackedLinear,
     attention_norm: Norm,
-    intermediate: Linear,
-    feed_forward_output: Linear,
+    intermediate: PackedLinear,
+    feed_forward_output: PackedLinear,
     feed_forward_norm: Norm,
 }
 
@@ -156,19 +162,26 @@ impl Layer {
     fn load(config: &BertConfig, weights: &VarBuilder) -> candle_core::Result<Self> {
         let (hidden, inner) = (config.hidden_size, config.intermediate_size);
         let attention = weights.pp("attention");
-        let [query, key, value] = ["query", "key", "value"]
-            .map(|name| Linear::load(hidden, hidden, &attention.pp("self").pp(name)));
-        let three = [query?, key?, value?];
+        let linear = |inputs, outputs, weights: VarBuilder| {
+            let weight = weights.get((outputs, inputs), "weight")?;
+            pack(&weight, &weights.get(outputs, "bias")?)
+        };
+        let three = ["query", "key", "value"].map(|name| attention.pp("self").pp(name));
+        let three_weights = three
+            .each_ref()
+            .map(|one| one.get((hidden, hidden), "weight"));
+        let three_biases = three.each_ref().map(|one| one.get(hidden, "bias"));
+        let [query, key, value] = three_weights;
+        let weight = Tensor::cat(&[query?, key?, value?], 0)?; // (3 · hidden_size, hidden_size)
+        let [query, key, value] = three_biases;
+        let bias = Tensor::cat(&[query?, key?, value?], 0)?; // (3 · hidden_size)
         Ok(Self {
             num_heads: config.num_attention_heads,
-            query_key_value: Linear {
-                weight: Tensor::cat(&three.each_ref().map(|linear| &linear.weight), 0)?, // (3 · hidden_size, hidden_size)
-                bias: Tensor::cat(&three.each_ref().map(|linear| &linear.bias), 0)?, // (3 · hidden_size)
-            },
-            output: Linear::load(hidden, hidden, &attention.pp("output.dense"))?,
+            query_key_value: pack(&weight, &bias)?,
+            output: linear(hidden, hidden, attention.pp("output.dense"))?,
             attention_norm: Norm::load(config, &attention.pp("output"))?,
-            intermediate: Linear::load(hidden, inner, &weights.pp("intermediate.dense"))?,
-            feed_forward_output: Linear::load(inner, hidden, &weights.pp("output.dense"))?,
+            intermediate: linear(hidden, inner, weights.pp("intermediate.dense"))?,
+            feed_forward_output: linear(inner, hidden, weights.pp("output.dense"))?,
             feed_forward_norm: Norm::load(config, &weights.pp("output"))?,
         })
     }
@@ -186,23 +199,9 @@ impl Layer {
     }
 }
 
-#[derive(Debug, Clone)]
-struct Linear {
-    weight: Tensor,
-    bias: Tensor,
-}
-
-impl Linear {
-    fn load(inputs: usize, outputs: usize, weights: &VarBuilder) -> candle_core::Result<Self> {
-        Ok(Self {
-            weight: weights.get((outputs, inputs), "weight")?,
-            bias: weights.get(outputs, "bias")?,
-        })
-    }
-
-    fn forward(&self, rows: &Tensor) -> Result<Tensor> {
-        linear(rows, &self.weight, &self.bias)
-    }
+/// The layer, in the form in which it is quick to use.
+fn pack(weight: &Tensor, bias: &Tensor) -> candle_core::Result<PackedLinear> {
+    PackedLinear::new(weight, bias).map_err(candle_core::Error::wrap)
 }
 
 #[derive(Debug, Clone)]

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{Random, pictures::brightness};
 use crate::{Error, Result};
 
-/// What happens by chance to each picture each time it is shown; by default nothing.
+/// What happens at random to each picture each time it is shown; by default nothing.
 ///
 /// ```
 /// use kindling::data::Augment;

@@ -1,7 +1,7 @@
 //! A generator of digit pictures, for where the real MNIST is not to be had.
 //!
 //! Each digit is a few curves through hand-placed points. A picture bends the points a little, tilts, stretches and
-//! shifts the whole by chance, and draws the curves with a round pen. Left out: the many other ways to write each digit.
+//! shifts the whole at random, and draws the curves with a round pen. Left out: the many other ways to write each digit.
 
 use candle_core::{Device, Tensor};
 

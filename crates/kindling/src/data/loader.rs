@@ -4,11 +4,12 @@ use candle_core::Tensor;
 
 use crate::Result;
 
-/// Mini-batches of one pass: inputs `(batch, …)` and targets `(batch)` or `(batch, classes)`.
-pub type BatchIterator<'a> = Box<dyn Iterator<Item = Result<(Tensor, Tensor)>> + Send + 'a>;
+/// Mini-batches of one pass: inputs, for most models `(batch, …)`, and targets `(batch)` or `(batch, classes)`.
+pub type BatchIterator<'a, Input = Tensor> =
+    Box<dyn Iterator<Item = Result<(Input, Tensor)>> + Send + 'a>;
 
 /// A training set that can be gone through again and again, each time in the order that the epoch decides.
-pub trait Loader {
+pub trait Loader<Input = Tensor> {
     /// How many mini-batches a pass has.
     fn steps(&self) -> usize;
 
@@ -16,5 +17,5 @@ pub trait Loader {
     fn examples(&self) -> usize;
 
     /// The mini-batches of this epoch without its first `skip`, which are not even assembled.
-    fn batches(&self, epoch: usize, skip: usize) -> Result<BatchIterator<'_>>;
+    fn batches(&self, epoch: usize, skip: usize) -> Result<BatchIterator<'_, Input>>;
 }

@@ -1,6 +1,5 @@
 //! Data sets of pictures, texts and pictures with boxes, mini-batches and seeded random numbers.
 
-mod ahead;
 mod analogies;
 mod augment;
 mod batches;
@@ -15,11 +14,11 @@ mod idx;
 mod image_folder;
 mod loader;
 mod mnist;
-mod packed;
 mod picture_file;
 mod picture_loader;
 mod pictures;
 mod planted_text;
+mod prefetch;
 mod sequence_pairs;
 mod shapes;
 mod signature;
@@ -28,6 +27,7 @@ mod text_file;
 mod toy_sentences;
 mod translations;
 
+pub use crate::text::SpecialTokens;
 pub use analogies::{Analogies, AnalogySection};
 pub use augment::Augment;
 pub use batches::Batches;
@@ -41,12 +41,11 @@ pub use image_folder::ImageFolder;
 pub use kindling_base::Random;
 pub use loader::{BatchIterator, Loader};
 pub use mnist::{FASHION, Mnist, Source};
-pub use packed::{pack_sequences, unpack_sequences};
 pub use picture_file::{decode_picture, open_picture};
 pub use picture_loader::PictureLoader;
 pub use pictures::Pictures;
 pub(crate) use pictures::brightness;
 pub use planted_text::{PlantedText, Topic};
-pub use sequence_pairs::{SequencePairs, SpecialTokens, pad_sequences};
+pub use sequence_pairs::{SequencePair, SequencePairs, pad_sequences};
 pub use text_file::{SentencePair, parse_lines, parse_pairs, parse_parallel, parse_text};
 pub use translations::Translations;

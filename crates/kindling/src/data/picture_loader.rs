@@ -2,10 +2,12 @@
 
 use candle_core::{Device, Tensor};
 
-use super::{Augment, BatchIterator, Loader, Pictures, Random, ahead::Ahead, pictures::brightness};
+use super::{
+    Augment, BatchIterator, Loader, Pictures, Random, pictures::brightness, prefetch::Prefetch,
+};
 use crate::{Error, Result};
 
-/// Pictures in an order of their own in each epoch, changed by chance as [`Augment`] says.
+/// Pictures in an order of their own in each epoch, changed at random as [`Augment`] says.
 ///
 /// What a batch holds depends on seed, epoch and step alone: not on threads, and not on what came before.
 ///
@@ -115,7 +117,7 @@ impl Loader for PictureLoader {
     }
 
     fn batches(&self, epoch: usize, skip: usize) -> Result<BatchIterator<'_>> {
-        let ahead = Ahead {
+        let prefetch = Prefetch {
             examples: self.pictures.len(),
             batch_size: self.batch_size,
             seed: self.seed,
@@ -123,7 +125,7 @@ impl Loader for PictureLoader {
             skip,
         };
         let loader = self.clone();
-        ahead.batches(move |chosen, random| loader.assemble(chosen, random))
+        prefetch.batches(move |chosen, random| loader.assemble(chosen, random))
     }
 }
 

@@ -135,7 +135,7 @@ pub struct Topic {
 }
 
 impl PlantedText {
-    /// Writes `count` sentences of 8 to 14 words by chance.
+    /// Writes `count` sentences of 8 to 14 words at random.
     #[must_use]
     pub fn new(count: usize, seed: u64) -> Self {
         let mut random = Random::new(seed);

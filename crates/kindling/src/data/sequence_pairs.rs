@@ -2,8 +2,11 @@
 
 use candle_core::Tensor;
 
-use super::{BatchIterator, Loader, Random, pack_sequences};
-use crate::{Error, Result, text::pad};
+use super::{BatchIterator, Loader, Random};
+use crate::{
+    Error, Result,
+    text::{SpecialTokens, pad},
+};
 
 /// How many mini-batches are sorted by length together: enough that those of a batch are alike, few enough to stay shuffled.
 const POOL: usize = 50;
@@ -11,42 +14,29 @@ const POOL: usize = 50;
 /// A source and its target.
 type Pair = (Vec<u32>, Vec<u32>);
 
-/// The tokens that have a meaning of their own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SpecialTokens {
-    /// Fills up short sequences.
-    pub padding: u32,
-    /// What a decoder reads before its first token.
-    pub start: u32,
-    /// What it says after its last.
-    pub end: u32,
-}
-
-impl SpecialTokens {
-    /// What they are called in a tokenizer of the course.
-    pub const TEXTS: [&'static str; 3] = ["<pad>", "<s>", "</s>"];
-
-    /// Their ids where they were given to [`Bpe::train_with_special`](crate::text::Bpe::train_with_special) in that order.
-    pub const FIRST: Self = Self {
-        padding: 0,
-        start: 1,
-        end: 2,
-    };
+/// What a model with encoder and decoder reads in training: token ids, short sequences padded.
+#[derive(Debug, Clone)]
+pub struct SequencePair {
+    /// For the encoder, `(batch, source time)`.
+    pub source: Tensor,
+    /// For the decoder: the token that starts a sequence, then the right tokens so far, `(batch, target time)`.
+    pub decoder_input: Tensor,
 }
 
 /// A training set of pairs, for [`Seq2Seq`](crate::models::Seq2Seq) and [`Training`](crate::train::Training).
 ///
-/// The inputs of a batch are the sources and, after [`SpecialTokens::start`], the targets, as [`pack_sequences`] puts them together; its
-/// targets are the targets and [`SpecialTokens::end`]. Pairs of similar length come together, so little is padded.
+/// The decoder reads [`SpecialTokens::start`] and the target, and is to say the target and [`SpecialTokens::end`], which are the batch's
+/// targets. Pairs of similar length come together, so little is padded.
 ///
 /// ```
 /// use kindling::data::{Loader, SequencePairs, SpecialTokens};
 /// let tokens = SpecialTokens { padding: 0, start: 1, end: 2 };
 /// let pairs = vec![(vec![5, 6, 7], vec![7, 6]), (vec![8], vec![9])];
 /// let loader = SequencePairs::new(pairs, tokens, 2, 0)?;
-/// let (inputs, targets) = loader.batches(1, 0)?.next().unwrap()?;
-/// // one column for the length, three of sources, three of `start` and a target
-/// assert_eq!((inputs.dims(), targets.dims()), (&[2, 7][..], &[2, 3][..]));
+/// let (inputs, labels) = loader.batches(1, 0)?.next().unwrap()?;
+/// assert_eq!(inputs.source.dims(), [2, 3]); // (batch, source time)
+/// assert_eq!(inputs.decoder_input.dims(), [2, 3]); // (batch, target time)
+/// assert_eq!(labels.dims(), [2, 3]); // (batch, target time)
 /// # Ok::<(), kindling::Error>(())
 /// ```
 #[derive(Debug, Clone)]
@@ -96,7 +86,7 @@ impl SequencePairs {
         batches
     }
 
-    fn batch(&self, chosen: &[usize]) -> Result<(Tensor, Tensor)> {
+    fn batch(&self, chosen: &[usize]) -> Result<(SequencePair, Tensor)> {
         let SpecialTokens {
             padding,
             start,
@@ -107,13 +97,19 @@ impl SequencePairs {
             pad_sequences(&rows, padding)
         };
         let source = rows(&|pair| pair.0.clone())?; // (batch, source time)
-        let read = rows(&|pair| [&[start], &pair.1[..]].concat())?; // (batch, target time)
-        let said = rows(&|pair| [&pair.1[..], &[end]].concat())?; // (batch, target time)
-        Ok((pack_sequences(&source, &read)?, said))
+        let decoder_input = rows(&|pair| [&[start], &pair.1[..]].concat())?; // (batch, target time)
+        let labels = rows(&|pair| [&pair.1[..], &[end]].concat())?; // (batch, target time)
+        Ok((
+            SequencePair {
+                source,
+                decoder_input,
+            },
+            labels,
+        ))
     }
 }
 
-impl Loader for SequencePairs {
+impl Loader<SequencePair> for SequencePairs {
     fn steps(&self) -> usize {
         self.pairs.len().div_ceil(self.batch_size)
     }
@@ -122,7 +118,7 @@ impl Loader for SequencePairs {
         self.pairs.len()
     }
 
-    fn batches(&self, epoch: usize, skip: usize) -> Result<BatchIterator<'_>> {
+    fn batches(&self, epoch: usize, skip: usize) -> Result<BatchIterator<'_, SequencePair>> {
         let batches = self.order(epoch).into_iter().skip(skip);
         Ok(Box::new(batches.map(|chosen| self.batch(&chosen))))
     }
@@ -136,7 +132,6 @@ pub fn pad_sequences(sequences: &[Vec<u32>], padding: u32) -> Result<Tensor> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::unpack_sequences;
 
     const TOKENS: SpecialTokens = SpecialTokens {
         padding: 0,
@@ -159,13 +154,17 @@ mod tests {
         let loader = SequencePairs::new(pairs(200), TOKENS, 3, 5).unwrap();
         let mut seen = Vec::new();
         for batch in loader.batches(1, 0).unwrap() {
-            let (inputs, said) = batch.unwrap();
-            let (source, read) = unpack_sequences(&inputs).unwrap();
+            let (inputs, labels) = batch.unwrap();
+            let SequencePair {
+                source,
+                decoder_input,
+            } = &inputs;
             let rows = |tensor: &Tensor| tensor.to_vec2::<u32>().unwrap();
-            for ((source, read), said) in rows(&source).iter().zip(rows(&read)).zip(rows(&said)) {
+            let pairs = rows(source).into_iter().zip(rows(decoder_input));
+            for ((source, read), said) in pairs.zip(rows(&labels)) {
                 let length = |row: &[u32], used: u32| row.iter().filter(|&&id| id == used).count();
                 let number = source[0] - 3;
-                assert_eq!(length(source, source[0]), 1 + number as usize % 7);
+                assert_eq!(length(&source, source[0]), 1 + number as usize % 7);
                 let target = length(&read, source[0]);
                 assert_eq!(target, number as usize % 5);
                 assert_eq!((read[0], said[target]), (1, 2));
@@ -190,7 +189,7 @@ mod tests {
         let all = |epoch, skip| -> Vec<Vec<Vec<u32>>> {
             let batches = loader.batches(epoch, skip).unwrap();
             batches
-                .map(|batch| batch.unwrap().0.to_vec2().unwrap())
+                .map(|batch| batch.unwrap().1.to_vec2().unwrap())
                 .collect()
         };
         assert_eq!(all(1, 0), all(1, 0));

@@ -1,6 +1,6 @@
 //! A generator of coloured shapes, for where real photographs are not to be had.
 //!
-//! Each class is a rule that says which points are inside. A picture chooses colours, place, size and angle by chance, and
+//! Each class is a rule that says which points are inside. A picture chooses colours, place, size and angle at random, and
 //! adds a second, smaller patch and noise. Left out: everything that makes photographs hard.
 
 use super::{Pictures, Random};

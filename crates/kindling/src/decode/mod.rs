@@ -1,5 +1,5 @@
 //! From a model that knows the next token to a whole sequence: the likeliest at each step ([`greedy`]), the likeliest of many
-//! ([`beam`]), or one drawn by chance ([`sample`]).
+//! ([`beam`]), or one drawn at random ([`sample`]).
 
 mod beam;
 mod greedy;

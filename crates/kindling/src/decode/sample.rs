@@ -1,4 +1,4 @@
-//! Tokens drawn by chance, by the model's own probabilities or by bolder or safer ones.
+//! Tokens drawn at random, by the model's own probabilities or by bolder or safer ones.
 
 use super::{Decoded, Limits, StepModel, check_length, log_probabilities, next_of_one};
 use crate::{Error, Result, data::Random};

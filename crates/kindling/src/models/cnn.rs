@@ -93,7 +93,7 @@ impl Model for Cnn {
     }
 
     fn parameters(&self) -> Vec<Var> {
-        crate::nn::trained(self.state())
+        crate::nn::trained(self.state(), &[])
     }
 
     fn state(&self) -> Vec<(String, Var)> {

@@ -8,7 +8,7 @@ use crate::{
     Error, Result,
     boxes::Level,
     data::Random,
-    nn::{Convolution, ConvolutionNorm, Residual},
+    nn::{Convolution, Stage},
     ops::Conv2dConfig,
 };
 
@@ -80,12 +80,6 @@ pub struct FeaturePyramid {
     levels: Vec<Level>,
 }
 
-#[derive(Debug, Clone)]
-struct Stage {
-    widen: ConvolutionNorm,
-    residual: Option<Residual>,
-}
-
 impl FeaturePyramid {
     /// Random weights.
     pub fn new(config: &FeaturePyramidConfig, random: &mut Random) -> Result<Self> {
@@ -93,12 +87,8 @@ impl FeaturePyramid {
         let first_level = config.stages.len() - LEVELS;
         let (mut backbone, mut inputs) = (Vec::new(), 3);
         for (number, &channels) in config.stages.iter().enumerate() {
-            backbone.push(Stage {
-                widen: ConvolutionNorm::new(inputs, channels, 3, 1, random)?.pooled(2),
-                residual: (number >= first_level)
-                    .then(|| Residual::new(channels, channels, 1, random))
-                    .transpose()?,
-            });
+            let is_level = number >= first_level;
+            backbone.push(Stage::new(inputs, channels, is_level, random)?);
             inputs = channels;
         }
         let wide = config.channels;
@@ -118,16 +108,16 @@ impl FeaturePyramid {
 
     /// From images `(batch, height, width, 3)` to features `(batch, rows, columns, channels)` for each level, finest first.
     pub fn forward(&self, images: &Tensor) -> Result<Vec<Tensor>> {
-        self.downwards(&self.upwards(images, Stage::forward)?)
+        self.top_down(&self.bottom_up(images, Stage::forward)?)
     }
 
     /// The same with the statistics of this batch in all normalisations.
     pub fn forward_training(&self, images: &Tensor) -> Result<Vec<Tensor>> {
-        self.downwards(&self.upwards(images, Stage::forward_training)?)
+        self.top_down(&self.bottom_up(images, Stage::forward_training)?)
     }
 
     /// What each of the last stages says of the images: coarser and coarser, and knowing more.
-    fn upwards(
+    fn bottom_up(
         &self,
         images: &Tensor,
         pass: impl Fn(&Stage, &Tensor) -> Result<Tensor>,
@@ -135,9 +125,9 @@ impl FeaturePyramid {
         let (height, width) = self.config.image;
         let mut x = channels_last(images, (height, width, 3))?;
         let mut features = Vec::new();
-        for stage in &self.backbone {
+        for (stage, left) in self.backbone.iter().zip((0..self.backbone.len()).rev()) {
             x = pass(stage, &x)?; // (batch, height / 2, width / 2, channels)
-            if stage.residual.is_some() {
+            if left < LEVELS {
                 features.push(x.clone());
             }
         }
@@ -145,13 +135,13 @@ impl FeaturePyramid {
     }
 
     /// Adds to each finer map what the coarser ones know.
-    fn downwards(&self, features: &[Tensor]) -> Result<Vec<Tensor>> {
+    fn top_down(&self, features: &[Tensor]) -> Result<Vec<Tensor>> {
         let mut coarser: Option<Tensor> = None;
         let mut levels = Vec::new();
         for (number, features) in features.iter().enumerate().rev() {
             let mut x = self.lateral[number].forward(features)?; // (batch, rows, columns, channels)
             if let Some(coarser) = coarser {
-                x = (x + twice(&coarser)?)?;
+                x = (x + upsample_2x(&coarser)?)?;
             }
             levels.push(self.smooth[number].forward(&x)?);
             coarser = Some(x);
@@ -178,35 +168,22 @@ impl FeaturePyramid {
     pub fn state(&self) -> Vec<(String, Var)> {
         let mut state = Vec::new();
         for (stage, number) in self.backbone.iter().zip(1..) {
-            state.extend(stage.widen.state(&format!("stage{number}.widen")));
-            if let Some(residual) = &stage.residual {
-                state.extend(residual.state(&format!("stage{number}.residual")));
-            }
+            state.extend(stage.state(&format!("stage{number}")));
         }
         state.extend(numbered("lateral", &self.lateral));
         state.extend(numbered("smooth", &self.smooth));
         state
     }
-}
 
-impl Stage {
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let x = self.widen.forward(x)?;
-        self.residual
-            .as_ref()
-            .map_or(Ok(x.clone()), |residual| residual.forward(&x))
-    }
-
-    fn forward_training(&self, x: &Tensor) -> Result<Tensor> {
-        let x = self.widen.forward_training(x)?;
-        self.residual
-            .as_ref()
-            .map_or(Ok(x.clone()), |residual| residual.forward_training(&x))
+    /// What the normalisations of the backbone measure.
+    #[must_use]
+    pub fn buffers(&self) -> Vec<Var> {
+        self.backbone.iter().flat_map(Stage::buffers).collect()
     }
 }
 
 /// Each cell becomes 2 × 2: `(batch, rows, columns, channels)` to `(batch, 2 · rows, 2 · columns, channels)`.
-fn twice(features: &Tensor) -> Result<Tensor> {
+fn upsample_2x(features: &Tensor) -> Result<Tensor> {
     let (batch, rows, columns, channels) = features.dims4()?;
     let cells = features.reshape((batch, rows, 1, columns, 1, channels))?;
     let cells = cells.broadcast_as((batch, rows, 2, columns, 2, channels))?;

@@ -46,6 +46,10 @@ impl<M: Model> Model for Mirrored<M> {
         self.model.parameters()
     }
 
+    fn buffers(&self) -> Vec<Var> {
+        self.model.buffers()
+    }
+
     fn state(&self) -> Vec<(String, Var)> {
         self.model.state()
     }

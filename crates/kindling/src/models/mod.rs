@@ -1,19 +1,20 @@
 //! Whole models.
 //!
-//! One that is a single idea is one file that reads like its lesson: [`Mlp`], [`Cnn`], [`NormCnn`], [`ResNet`], [`Seq2Seq`]. The others are
+//! One that is a single idea is one file that reads like its lesson: [`Mlp`], [`Cnn`], [`NormCnn`], [`ResNet`], [`Seq2Seq`], [`Gpt`]. The others are
 //! several ideas, and have a folder with a file for each: [`Transformer`] and [`CopyTransformer`] (the network, decoding token by token, what is
-//! remembered), [`Detector`] and [`TwoStageDetector`] (the network, which place answers for which object, the loss, what is found), [`Word2Vec`]
+//! remembered), [`OneStageDetector`] and [`TwoStageDetector`] (the network, which place answers for which object, the loss, what is found), [`Word2Vec`]
 //! (two algorithms, sampling, the vocabulary, the file).
 
 mod cnn;
 mod copy_transformer;
 mod detections;
-mod detector;
 mod feature_pyramid;
+mod gpt;
 mod mirrored;
 mod mlp;
 mod norm_cnn;
 mod object_detector;
+mod one_stage;
 mod resnet;
 mod seq2seq;
 mod transformer;
@@ -25,12 +26,13 @@ use candle_core::{Tensor, Var};
 pub use crate::nn::Dense;
 pub use cnn::{Cnn, CnnConfig};
 pub use copy_transformer::{CopyTransformer, CopyTransformerConfig, Copying};
-pub use detector::{Detector, DetectorConfig, DetectorLoss};
 pub use feature_pyramid::{FeaturePyramid, FeaturePyramidConfig};
+pub use gpt::{Gpt, GptCache, GptConfig};
 pub use mirrored::Mirrored;
 pub use mlp::{Mlp, MlpConfig};
 pub use norm_cnn::{NormCnn, NormCnnConfig};
 pub use object_detector::{DetectionObjective, DetectorArchitecture, ObjectDetector};
+pub use one_stage::{OneStageDetector, OneStageDetectorConfig, OneStageDetectorLoss};
 pub use resnet::{ResNet, ResNetConfig};
 pub use seq2seq::{DecoderOutput, Encoded, Seq2Seq, Seq2SeqConfig};
 pub use transformer::{Decoding, Transformer, TransformerConfig};
@@ -41,13 +43,13 @@ pub use word2vec::{Algorithm, Word2Vec, Word2VecConfig};
 
 use crate::{Error, Result, data::Random};
 
-/// What the training loop needs to know of a model.
-pub trait Model {
+/// What the training loop needs to know of a model, which reads a tensor, or a batch of another type.
+pub trait Model<Input = Tensor> {
     /// From a batch of inputs to what the model says of each, for a classifier the logits `(batch, classes)`.
-    fn forward(&self, inputs: &Tensor) -> Result<Tensor>;
+    fn forward(&self, inputs: &Input) -> Result<Tensor>;
 
-    /// The same while training, for layers that then behave otherwise, such as dropout; `random` is this step's chance.
-    fn forward_training(&self, inputs: &Tensor, random: &mut Random) -> Result<Tensor> {
+    /// The same while training, for layers that then behave otherwise, such as dropout; `random` are this step's random numbers.
+    fn forward_training(&self, inputs: &Input, random: &mut Random) -> Result<Tensor> {
         let _ = random;
         self.forward(inputs)
     }
@@ -55,7 +57,12 @@ pub trait Model {
     /// The tensors that training may change.
     fn parameters(&self) -> Vec<Var>;
 
-    /// All that a checkpoint must keep, by name: the parameters, and what a layer has measured, such as running means.
+    /// What its layers measure themselves, such as running means: kept with the parameters, and never trained.
+    fn buffers(&self) -> Vec<Var> {
+        Vec::new()
+    }
+
+    /// All that a checkpoint must keep, by name: parameters and buffers.
     fn state(&self) -> Vec<(String, Var)> {
         let numbered = self.parameters().into_iter().enumerate();
         numbered

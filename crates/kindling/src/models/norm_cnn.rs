@@ -90,7 +90,12 @@ impl Model for NormCnn {
     // ANCHOR_END: norm_cnn
 
     fn parameters(&self) -> Vec<Var> {
-        crate::nn::trained(self.state())
+        crate::nn::trained(self.state(), &self.buffers())
+    }
+
+    fn buffers(&self) -> Vec<Var> {
+        let layers = self.stages.iter().flatten();
+        layers.flat_map(ConvolutionNorm::buffers).collect()
     }
 
     fn state(&self) -> Vec<(String, Var)> {

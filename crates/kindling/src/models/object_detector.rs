@@ -6,21 +6,21 @@ use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Detector, DetectorConfig, DetectorLoss, Model, TwoStageDetector, TwoStageDetectorConfig,
-    TwoStageDetectorLoss,
+    Model, OneStageDetector, OneStageDetectorConfig, OneStageDetectorLoss, TwoStageDetector,
+    TwoStageDetectorConfig, TwoStageDetectorLoss,
 };
 use crate::{Result, boxes::Detection, data::Random};
 
-/// From outputs and targets `(batch, objects, 6)` to a loss `()`, by chance where it looks only at a sample.
+/// From outputs and targets `(batch, objects, 6)` to a loss `()`, at random where it looks only at a sample.
 pub type DetectionObjective = Box<dyn Fn(&Tensor, &Tensor, &mut Random) -> Result<Tensor>>;
 
 /// A model that finds objects in pictures of one size, and can be trained to.
 ///
 /// ```
-/// use kindling::{data::{Loader, detection::{DetectionLoader, Scenes}}, models::{Detector, DetectorConfig, ObjectDetector}};
+/// use kindling::{data::{Loader, detection::{DetectionLoader, Scenes}}, models::{OneStageDetector, OneStageDetectorConfig, ObjectDetector}};
 /// use kindling::{data::Random, optim::AdamW, train::Training};
 /// let scenes = Scenes::default().draw(4, 0)?;
-/// let detector: Box<dyn ObjectDetector> = Box::new(Detector::new(&DetectorConfig::default(), 0)?);
+/// let detector: Box<dyn ObjectDetector> = Box::new(OneStageDetector::new(&OneStageDetectorConfig::default(), 0)?);
 /// let loader = DetectionLoader::new(&scenes, 2, 0)?;
 /// let objective = detector.objective()?;
 /// for batch in loader.batches(1, 0)? {
@@ -47,7 +47,7 @@ pub trait ObjectDetector: Model + Debug {
     fn detect(&self, images: &Tensor, threshold: f64, overlap: f64) -> Result<Vec<Vec<Detection>>>;
 }
 
-impl ObjectDetector for Detector {
+impl ObjectDetector for OneStageDetector {
     fn image(&self) -> (usize, usize) {
         self.config().pyramid.image
     }
@@ -57,7 +57,7 @@ impl ObjectDetector for Detector {
     }
 
     fn objective(&self) -> Result<DetectionObjective> {
-        let loss = DetectorLoss::new(self.config())?;
+        let loss = OneStageDetectorLoss::new(self.config())?;
         Ok(Box::new(move |outputs, targets, _| {
             loss.forward(outputs, targets)
         }))
@@ -92,24 +92,24 @@ impl ObjectDetector for TwoStageDetector {
 /// A detector before it has weights: which one, and its sizes.
 ///
 /// ```
-/// use kindling::models::{DetectorArchitecture, DetectorConfig};
-/// let detector = DetectorArchitecture::OneStage(DetectorConfig::default()).build(0)?;
+/// use kindling::models::{DetectorArchitecture, OneStageDetectorConfig};
+/// let detector = DetectorArchitecture::OneStage(OneStageDetectorConfig::default()).build(0)?;
 /// assert_eq!(detector.classes(), 5);
 /// # Ok::<(), kindling::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum DetectorArchitecture {
-    /// A [`Detector`].
-    OneStage(DetectorConfig),
+    /// A [`OneStageDetector`].
+    OneStage(OneStageDetectorConfig),
     /// A [`TwoStageDetector`].
     TwoStage(TwoStageDetectorConfig),
 }
 
 impl DetectorArchitecture {
-    /// A detector with weights by chance.
+    /// A detector with random weights.
     pub fn build(&self, seed: u64) -> Result<Box<dyn ObjectDetector>> {
         Ok(match self {
-            Self::OneStage(config) => Box::new(Detector::new(config, seed)?),
+            Self::OneStage(config) => Box::new(OneStageDetector::new(config, seed)?),
             Self::TwoStage(config) => Box::new(TwoStageDetector::new(config, seed)?),
         })
     }

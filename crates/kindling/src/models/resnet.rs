@@ -6,7 +6,7 @@ use super::{Model, channels_last};
 use crate::{
     Result,
     data::Random,
-    nn::{ConvolutionNorm, Dense, Residual, global_average_pool},
+    nn::{ConvolutionNorm, Dense, Stage, global_average_pool},
 };
 
 // ANCHOR: config
@@ -45,12 +45,6 @@ pub struct ResNet {
     image: (usize, usize, usize),
 }
 
-#[derive(Debug, Clone)]
-struct Stage {
-    widen: ConvolutionNorm,
-    residual: Option<Residual>,
-}
-
 impl ResNet {
     /// A model with random weights.
     pub fn new(config: &ResNetConfig, seed: u64) -> Result<Self> {
@@ -59,12 +53,7 @@ impl ResNet {
         let mut inputs = config.stem;
         let mut stages = Vec::new();
         for &(channels, residual) in &config.stages {
-            stages.push(Stage {
-                widen: ConvolutionNorm::new(inputs, channels, 3, 1, &mut random)?.pooled(2),
-                residual: residual
-                    .then(|| Residual::new(channels, channels, 1, &mut random))
-                    .transpose()?,
-            });
+            stages.push(Stage::new(inputs, channels, residual, &mut random)?);
             inputs = channels;
         }
         Ok(Self {
@@ -80,10 +69,7 @@ impl Model for ResNet {
     fn forward(&self, images: &Tensor) -> Result<Tensor> {
         let mut x = self.stem.forward(&channels_last(images, self.image)?)?; // (batch, height, width, stem)
         for stage in &self.stages {
-            x = stage.widen.forward(&x)?; // (batch, height / 2, width / 2, channels)
-            if let Some(residual) = &stage.residual {
-                x = residual.forward(&x)?;
-            }
+            x = stage.forward(&x)?; // (batch, height / 2, width / 2, channels)
         }
         self.output.forward(&global_average_pool(&x)?) // (batch, classes)
     }
@@ -93,26 +79,26 @@ impl Model for ResNet {
             .stem
             .forward_training(&channels_last(images, self.image)?)?;
         for stage in &self.stages {
-            x = stage.widen.forward_training(&x)?;
-            if let Some(residual) = &stage.residual {
-                x = residual.forward_training(&x)?;
-            }
+            x = stage.forward_training(&x)?;
         }
         self.output.forward(&global_average_pool(&x)?)
     }
     // ANCHOR_END: resnet
 
     fn parameters(&self) -> Vec<Var> {
-        crate::nn::trained(self.state())
+        crate::nn::trained(self.state(), &self.buffers())
+    }
+
+    fn buffers(&self) -> Vec<Var> {
+        let mut buffers = self.stem.buffers();
+        buffers.extend(self.stages.iter().flat_map(Stage::buffers));
+        buffers
     }
 
     fn state(&self) -> Vec<(String, Var)> {
         let mut state = self.stem.state("stem");
         for (stage, number) in self.stages.iter().zip(1..) {
-            state.extend(stage.widen.state(&format!("stage{number}.widen")));
-            if let Some(residual) = &stage.residual {
-                state.extend(residual.state(&format!("stage{number}.residual")));
-            }
+            state.extend(stage.state(&format!("stage{number}")));
         }
         state.extend(self.output.state("output"));
         state

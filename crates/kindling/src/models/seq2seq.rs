@@ -9,7 +9,7 @@ use candle_core::{Tensor, Var};
 use super::Model;
 use crate::{
     Error, Result,
-    data::{Random, unpack_sequences},
+    data::{Random, SequencePair},
     decode::StepModel,
     nn::{Dense, Dropout, Embedding, GlobalAttention, Gru, RecurrentConfig, trained},
 };
@@ -193,27 +193,29 @@ impl Seq2Seq {
         }
     }
 
-    fn packed(&self, inputs: &Tensor, mut random: Option<&mut Random>) -> Result<Tensor> {
-        let (source, target) = unpack_sequences(inputs)?;
-        let mask = self.mask(&source)?;
-        let encoded = self.encode(&source, &mask, random.as_deref_mut())?;
-        Ok(self.decode(&encoded, &target, random)?.logits)
+    fn pass(&self, inputs: &SequencePair, mut random: Option<&mut Random>) -> Result<Tensor> {
+        let SequencePair {
+            source,
+            decoder_input,
+        } = inputs;
+        let mask = self.mask(source)?;
+        let encoded = self.encode(source, &mask, random.as_deref_mut())?;
+        Ok(self.decode(&encoded, decoder_input, random)?.logits)
     }
 }
 
-impl Model for Seq2Seq {
-    /// From sources and targets in one tensor, as [`pack_sequences`](crate::data::pack_sequences) puts them there, to logits
-    /// `(batch, target time, target_vocabulary)`.
-    fn forward(&self, inputs: &Tensor) -> Result<Tensor> {
-        self.packed(inputs, None)
+impl Model<SequencePair> for Seq2Seq {
+    /// Teacher forcing: to logits `(batch, target time, target_vocabulary)`.
+    fn forward(&self, inputs: &SequencePair) -> Result<Tensor> {
+        self.pass(inputs, None)
     }
 
-    fn forward_training(&self, inputs: &Tensor, random: &mut Random) -> Result<Tensor> {
-        self.packed(inputs, Some(random))
+    fn forward_training(&self, inputs: &SequencePair, random: &mut Random) -> Result<Tensor> {
+        self.pass(inputs, Some(random))
     }
 
     fn parameters(&self) -> Vec<Var> {
-        trained(self.state())
+        trained(self.state(), &[])
     }
 
     fn state(&self) -> Vec<(String, Var)> {

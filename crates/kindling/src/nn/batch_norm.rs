@@ -13,7 +13,7 @@ use crate::{
 /// use kindling::{data::Random, nn::BatchNorm};
 /// let norm = BatchNorm::new(3)?;
 /// let features = Random::new(0).normal((8, 4, 4, 3), 5.0, 2.0)?; // (batch, height, width, channels)
-/// let normal = norm.forward_training(&features, false)?;
+/// let normal = norm.forward_training(&features)?;
 /// assert!(normal.mean_all()?.to_scalar::<f32>()?.abs() < 1e-5);
 /// # Ok::<(), kindling::Error>(())
 /// ```
@@ -31,6 +31,8 @@ pub struct BatchNorm {
     pub momentum: f64,
     /// Keeps a division from being one by zero.
     pub epsilon: f64,
+    /// Whether ReLU follows in the same pass.
+    pub relu: bool,
 }
 
 impl BatchNorm {
@@ -43,17 +45,24 @@ impl BatchNorm {
             running_variance: Var::ones(channels, DType::F32, &Device::Cpu)?,
             momentum: 0.1,
             epsilon: 1e-5,
+            relu: false,
         })
     }
 
-    /// Normalises `(…, channels)` with the running statistics; then ReLU if asked.
-    pub fn forward(&self, features: &Tensor, relu: bool) -> Result<Tensor> {
+    /// The same followed by ReLU, in the same pass over the numbers.
+    #[must_use]
+    pub fn with_relu(self) -> Self {
+        Self { relu: true, ..self }
+    }
+
+    /// Normalises `(…, channels)` with the running statistics.
+    pub fn forward(&self, features: &Tensor) -> Result<Tensor> {
         // (x - mean) · γ / √(variance + ε) + β is one product and one sum for each channel.
         let deviation = (self.running_variance.as_tensor() + self.epsilon)?.sqrt()?;
         let factor = self.weight.div(&deviation)?; // (channels)
         let offset = self.bias.sub(&self.running_mean.mul(&factor)?)?; // (channels)
         let scaled = features.broadcast_mul(&factor)?;
-        if relu {
+        if self.relu {
             bias_relu(&scaled, &offset)
         } else {
             Ok(scaled.broadcast_add(&offset)?)
@@ -61,8 +70,15 @@ impl BatchNorm {
     }
 
     /// Normalises with the statistics of this batch, and lets the running ones follow them.
-    pub fn forward_training(&self, features: &Tensor, relu: bool) -> Result<Tensor> {
-        let (output, batch) = batch_norm(features, &self.weight, &self.bias, self.epsilon, relu)?;
+    pub fn forward_training(&self, features: &Tensor) -> Result<Tensor> {
+        let Self {
+            weight,
+            bias,
+            epsilon,
+            relu,
+            ..
+        } = self;
+        let (output, batch) = batch_norm(features, weight, bias, *epsilon, *relu)?;
         // The running variance is the unbiased one, as in the paper's algorithm 2.
         let unbiased = batch.count as f64 / (batch.count as f64 - 1.0);
         follow(&self.running_mean, batch.mean, 1.0, self.momentum)?;
@@ -86,6 +102,12 @@ impl BatchNorm {
         ]
         .map(|(part, tensor)| (format!("{name}.{part}"), tensor.clone()))
         .to_vec()
+    }
+
+    /// What it measures itself: mean and variance.
+    #[must_use]
+    pub fn buffers(&self) -> Vec<Var> {
+        vec![self.running_mean.clone(), self.running_variance.clone()]
     }
 }
 

@@ -78,7 +78,6 @@ pub struct ConvolutionNorm {
     pub norm: BatchNorm,
     config: Conv2dConfig,
     pool: Option<usize>,
-    relu: bool,
 }
 
 impl ConvolutionNorm {
@@ -96,14 +95,13 @@ impl ConvolutionNorm {
         let shape = (kernel, kernel, in_channels, out_channels);
         Ok(Self {
             weight: Var::from_tensor(&random.normal(shape, 0.0, deviation)?)?,
-            norm: BatchNorm::new(out_channels)?,
+            norm: BatchNorm::new(out_channels)?.with_relu(),
             config: Conv2dConfig {
                 stride,
                 padding: kernel / 2,
                 ..Conv2dConfig::default()
             },
             pool: None,
-            relu: true,
         })
     }
 
@@ -118,22 +116,19 @@ impl ConvolutionNorm {
 
     /// The same without ReLU.
     #[must_use]
-    pub fn linear(self) -> Self {
-        Self {
-            relu: false,
-            ..self
-        }
+    pub fn linear(mut self) -> Self {
+        self.norm.relu = false;
+        self
     }
 
     /// With the running statistics.
     pub fn forward(&self, images: &Tensor) -> Result<Tensor> {
-        self.norm.forward(&self.features(images)?, self.relu)
+        self.norm.forward(&self.features(images)?)
     }
 
     /// With the statistics of this batch.
     pub fn forward_training(&self, images: &Tensor) -> Result<Tensor> {
-        self.norm
-            .forward_training(&self.features(images)?, self.relu)
+        self.norm.forward_training(&self.features(images)?)
     }
 
     /// What the normalisation is given.
@@ -150,5 +145,11 @@ impl ConvolutionNorm {
         let mut state = vec![(format!("{name}.weight"), self.weight.clone())];
         state.extend(self.norm.state(&format!("{name}.norm")));
         state
+    }
+
+    /// What the normalisation measures.
+    #[must_use]
+    pub fn buffers(&self) -> Vec<Var> {
+        self.norm.buffers()
     }
 }

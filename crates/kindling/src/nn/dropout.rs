@@ -1,11 +1,11 @@
-//! Dropout: in training some features are left out by chance (Srivastava et al., 2014).
+//! Dropout: in training some features are left out at random (Srivastava et al., 2014).
 
 use candle_core::Tensor;
 
 use crate::{
     Error, Result,
     data::Random,
-    ops::{Kept, dropout},
+    ops::{DropoutMask, dropout},
 };
 
 /// Sets each number to zero with this probability, and makes the others larger so that their mean stays.
@@ -44,9 +44,9 @@ impl Dropout {
     }
 
     /// Which of `count` numbers are kept; nothing where all are.
-    pub(crate) fn draw(&self, count: usize, random: Option<&mut Random>) -> Option<Kept> {
+    pub(crate) fn draw(&self, count: usize, random: Option<&mut Random>) -> Option<DropoutMask> {
         let random = random.filter(|_| self.probability > 0.0)?;
-        Some(Kept::draw(self.probability, count, random))
+        Some(DropoutMask::draw(self.probability, count, random))
     }
 
     /// [`Dropout::forward_training`] if there is a chance to take, else the features as they are.

@@ -1,7 +1,10 @@
 //! Layers that Candle lacks, or that it is slow to train, each in a file of its own.
 //!
-//! A layer owns its parameters as [`Var`](candle_core::Var)s, has a `forward`, and names its state for checkpoints. Images are
-//! `(batch, height, width, channels)`, texts `(batch, time, features)`.
+//! A layer owns its parameters as [`Var`](candle_core::Var)s, has a `forward`, and names its state for checkpoints; one that measures something
+//! itself, such as a running mean, lists that as its `buffers`. Images are `(batch, height, width, channels)`, texts `(batch, time, features)`.
+//!
+//! Training differs from use in two ways, and each has one form. A layer with statistics of its batch has a `forward_training` beside `forward`. A
+//! layer with dropout is given `random`, this step's random numbers; without them it drops nothing.
 
 mod attention;
 mod batch_norm;
@@ -18,6 +21,7 @@ mod positions;
 mod recurrent;
 mod residual;
 mod separable;
+mod stage;
 
 pub use attention::{KeyValue, MultiHeadAttention};
 pub use batch_norm::BatchNorm;
@@ -34,6 +38,7 @@ pub use positions::{PositionKind, Positions, sinusoidal_positions};
 pub use recurrent::{Gru, GruCell, Lstm, LstmCell, Recurrent, RecurrentConfig, Rnn, RnnCell};
 pub use residual::Residual;
 pub use separable::Separable;
+pub use stage::Stage;
 
 use candle_core::{Tensor, Var};
 
@@ -51,10 +56,10 @@ pub fn global_average_pool(images: &Tensor) -> Result<Tensor> {
     Ok(images.mean((1, 2))?) // (batch, channels)
 }
 
-/// The tensors of a state that are trained: all but running statistics.
-pub fn trained(state: Vec<(String, Var)>) -> Vec<Var> {
-    let trained = state
-        .into_iter()
-        .filter(|(name, _)| !name.contains(".running_"));
-    trained.map(|(_, parameter)| parameter).collect()
+/// The tensors of a state that are trained: all but `buffers`, which the layers measure themselves.
+#[must_use]
+pub fn trained(state: Vec<(String, Var)>, buffers: &[Var]) -> Vec<Var> {
+    let is_buffer = |tensor: &Var| buffers.iter().any(|buffer| buffer.id() == tensor.id());
+    let tensors = state.into_iter().map(|(_, tensor)| tensor);
+    tensors.filter(|tensor| !is_buffer(tensor)).collect()
 }

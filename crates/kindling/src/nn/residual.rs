@@ -68,4 +68,19 @@ impl Residual {
         }
         state
     }
+
+    /// What the normalisations measure.
+    #[must_use]
+    pub fn buffers(&self) -> Vec<Var> {
+        let parts = [
+            Some(&self.first),
+            Some(&self.second),
+            self.shortcut.as_ref(),
+        ];
+        parts
+            .into_iter()
+            .flatten()
+            .flat_map(ConvolutionNorm::buffers)
+            .collect()
+    }
 }

@@ -33,7 +33,7 @@ impl Separable {
         let weight = random.normal((3, 3, 1, in_channels), 0.0, (2_f64 / 9.0).sqrt())?;
         Ok(Self {
             depthwise: Var::from_tensor(&weight)?,
-            norm: BatchNorm::new(in_channels)?,
+            norm: BatchNorm::new(in_channels)?.with_relu(),
             pointwise: ConvolutionNorm::new(in_channels, out_channels, 1, 1, random)?,
             config: Conv2dConfig {
                 stride,
@@ -47,13 +47,13 @@ impl Separable {
     /// From `(batch, height, width, in_channels)` to `(batch, height / stride, width / stride, out_channels)`.
     pub fn forward(&self, images: &Tensor) -> Result<Tensor> {
         let features = conv2d(images, &self.depthwise, &self.config)?;
-        self.pointwise.forward(&self.norm.forward(&features, true)?)
+        self.pointwise.forward(&self.norm.forward(&features)?)
     }
 
     /// The same with the statistics of this batch.
     pub fn forward_training(&self, images: &Tensor) -> Result<Tensor> {
         let features = conv2d(images, &self.depthwise, &self.config)?;
-        let features = self.norm.forward_training(&features, true)?;
+        let features = self.norm.forward_training(&features)?;
         self.pointwise.forward_training(&features)
     }
 
@@ -64,5 +64,11 @@ impl Separable {
         state.extend(self.norm.state(&format!("{name}.norm")));
         state.extend(self.pointwise.state(&format!("{name}.pointwise")));
         state
+    }
+
+    /// What the two normalisations measure.
+    #[must_use]
+    pub fn buffers(&self) -> Vec<Var> {
+        [self.norm.buffers(), self.pointwise.buffers()].concat()
     }
 }

@@ -1,7 +1,6 @@
 //! Clipping: gradients that are too large are made smaller before the step (Pascanu, Mikolov and Bengio, 2013).
 
 use candle_core::{CpuStorage, DType, Storage, Tensor, Var, backprop::GradStore};
-use pulp::Arch;
 
 use super::settings::positive;
 use crate::{Error, Result};
@@ -81,7 +80,7 @@ fn sum_of_squares(tensor: &Tensor) -> Result<f64> {
     if let (Storage::Cpu(CpuStorage::F32(numbers)), Some((start, end))) =
         (&*storage, layout.contiguous_offsets())
     {
-        return Ok(Arch::new().dispatch(|| squares_of(&numbers[start..end])));
+        return Ok(crate::ops::arch().dispatch(|| squares_of(&numbers[start..end])));
     }
     drop(storage);
     let squares = tensor.to_dtype(DType::F64)?.sqr()?;

@@ -27,7 +27,7 @@ const LENGTH_PENALTY: f64 = 1.0;
 /// use kindling::{models::{CopyTransformer, CopyTransformerConfig}, pipeline::{Abstractive, Summarize}, text::Bpe};
 /// let tokenizer = Bpe::train_with_special(["The river rose."], 300, &Abstractive::SPECIAL)?;
 /// let config = CopyTransformerConfig { vocabulary_size: tokenizer.len(), ..CopyTransformerConfig::default() };
-/// // Weights by chance; trained ones are opened with `Abstractive::find()`, or `Abstractive::open(file)`.
+/// // Random weights; trained ones are opened with `Abstractive::find()`, or `Abstractive::open(file)`.
 /// let summarizer = Abstractive::new(CopyTransformer::new(&config, 0)?, tokenizer)?;
 /// let summary = summarizer.summarize("The river rose during the night.", 2..5)?;
 /// assert!(!summary.is_empty());
@@ -264,7 +264,7 @@ impl Summarize for Abstractive {
 mod tests {
     use super::*;
 
-    /// One with weights by chance, whose tokenizer knows this text.
+    /// One with random weights, whose tokenizer knows this text.
     fn engine(known: &str) -> Abstractive {
         let tokenizer = Bpe::train_with_special([known], 400, &Abstractive::SPECIAL).unwrap();
         let config = CopyTransformerConfig {
@@ -300,7 +300,7 @@ mod tests {
                 "{problem}"
             );
         }
-        // With weights by chance it may say anything, but nothing broken.
+        // With random weights it may say anything, but nothing broken.
         let chinese = engine(&text.repeat(3));
         for (engine, text) in [
             (&english, "The café of José rose during the night 🎉"),

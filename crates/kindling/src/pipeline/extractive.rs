@@ -177,7 +177,7 @@ mod tests {
     use super::*;
     use crate::data::Random;
 
-    /// A book by chance, with one sentence that has what most others have.
+    /// A random book, with one sentence that has what most others have.
     fn book(number: usize) -> String {
         let mut random = Random::new(3);
         let mut sentence = || {

@@ -116,7 +116,7 @@ mod tests {
         pipeline::{TfIdf, text_rank},
     };
 
-    /// Sentences by chance: few words stand in many, some in one alone.
+    /// Random sentences: few words stand in many, some in one alone.
     fn sentences(number: usize) -> Vec<Vec<String>> {
         let mut random = Random::new(5);
         let mut word = || {

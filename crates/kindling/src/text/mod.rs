@@ -20,12 +20,14 @@ mod bpe;
 mod normalize;
 mod padding;
 mod sentences;
+mod special_tokens;
 mod vocabulary;
 mod words;
 
-pub use bpe::{Bpe, gpt2_pieces};
+pub use bpe::{Bpe, BpeParts, gpt2_pieces};
 pub use normalize::{Control, Form, Normalizer};
 pub use padding::{HIDDEN, Padded, causal_mask, pad, padding_mask};
 pub use sentences::{sentence_ranges, sentences};
+pub use special_tokens::SpecialTokens;
 pub use vocabulary::{BEGIN, END, PAD, UNKNOWN, Vocabulary, VocabularyConfig};
 pub use words::{characters, words, words_and_punctuation};

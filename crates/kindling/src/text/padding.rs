@@ -1,6 +1,8 @@
 //! Sequences of different lengths in one tensor, and masks that say what is real.
 //!
-//! Masks for attention are **added** to the scores before the softmax: 0 where a query may look, [`HIDDEN`] where it may
+//! There are two kinds of mask, and each has one form in all of the course. A *token mask* `(batch, time)` is 1 for a token and 0 for padding:
+//! layers and models that read whole sequences take it. [`padding_mask`] makes the other kind of it, *masks for attention*, which
+//! [`MultiHeadAttention`](crate::nn::MultiHeadAttention) takes: they are **added** to the scores before the softmax: 0 where a query may look, [`HIDDEN`] where it may
 //! not. In Candle 0.11 adding trains through with no more than a copy of the gradient, and two masks combine by adding them;
 //! `where_cond` needs a mask of bytes in the full shape of the scores. [`HIDDEN`] is a large finite number and not -∞:
 //! beside any visible key, the softmax gives exactly 0 for both, but a row with nothing visible would become NaN with -∞,

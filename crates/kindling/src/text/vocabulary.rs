@@ -7,18 +7,25 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Error, Result,
     tensor_file::{read_text, write_whole},
+    text::SpecialTokens,
 };
 
 /// The id of `<pad>`, which fills sequences up to the longest of a batch.
 pub const PAD: u32 = 0;
 /// The id of `<unk>`, which stands for every token that is not in the vocabulary.
 pub const UNKNOWN: u32 = 1;
-/// The id of `<bos>`, with which a sequence begins.
+/// The id of `<s>`, with which a sequence begins.
 pub const BEGIN: u32 = 2;
-/// The id of `<eos>`, with which a sequence ends.
+/// The id of `</s>`, with which a sequence ends.
 pub const END: u32 = 3;
 
-const SPECIAL: [&str; 4] = ["<pad>", "<unk>", "<bos>", "<eos>"];
+const SPECIAL: [&str; 4] = {
+    let [padding, start, end] = SpecialTokens::TEXTS;
+    [padding, "<unk>", start, end]
+};
+
+/// What they were called in files of the course's first months.
+const FIRST_SPECIAL: [&str; 4] = ["<pad>", "<unk>", "<bos>", "<eos>"];
 
 /// Which tokens get into a [`Vocabulary`]. By default all do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +45,7 @@ impl Default for VocabularyConfig {
     }
 }
 
-/// Known tokens by number: `<pad>`, `<unk>`, `<bos>`, `<eos>`, then the most frequent first, equals by their text.
+/// Known tokens by number: `<pad>`, `<unk>`, `<s>`, `</s>`, then the most frequent first, equals by their text.
 ///
 /// ```
 /// use kindling::text::{Vocabulary, VocabularyConfig, words};
@@ -64,6 +71,13 @@ struct Saved {
 }
 
 impl Vocabulary {
+    /// The ids of its special tokens: [`PAD`], [`BEGIN`] and [`END`].
+    pub const SPECIAL_TOKENS: SpecialTokens = SpecialTokens {
+        padding: PAD,
+        start: BEGIN,
+        end: END,
+    };
+
     /// Counts these tokens. Where a text has special tokens written out, such as `<unk>`, they count as themselves.
     pub fn new<T: AsRef<str>>(
         tokens: impl IntoIterator<Item = T>,
@@ -93,7 +107,11 @@ impl Vocabulary {
         Self::from_saved(Saved { tokens, counts }).map_err(Error::Argument)
     }
 
-    fn from_saved(Saved { tokens, counts }: Saved) -> std::result::Result<Self, String> {
+    fn from_saved(saved: Saved) -> std::result::Result<Self, String> {
+        let Saved { mut tokens, counts } = saved;
+        if tokens.iter().take(SPECIAL.len()).eq(FIRST_SPECIAL.iter()) {
+            tokens.splice(..SPECIAL.len(), SPECIAL.map(str::to_owned));
+        }
         if tokens.iter().take(SPECIAL.len()).ne(SPECIAL.iter()) {
             return Err(format!("expected a list that begins with {SPECIAL:?}"));
         }
@@ -256,6 +274,10 @@ mod tests {
         assert!(problem(r#"{"tokens":["a"],"counts":[1]}"#).contains("begins with"));
         let twice =
             r#"{"tokens":["<pad>","<unk>","<bos>","<eos>","a","a"],"counts":[0,0,0,0,1,1]}"#;
+        // A file of the first months, when two special tokens had other names.
+        fs::write(&path, twice.replace(r#""a"]"#, r#""b"]"#)).unwrap();
+        let old = Vocabulary::load(&path).unwrap();
+        assert_eq!(old.token(END).unwrap(), "</s>");
         assert!(problem(twice).contains("\"a\" twice"));
         assert!(problem(&twice.replace(",1]", "]")).contains("found 5 and 6"));
     }

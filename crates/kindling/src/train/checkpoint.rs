@@ -49,10 +49,10 @@ impl Checkpoints {
     }
 
     /// Writes the state. The newest checkpoint before it becomes the previous one, which stays until the next time.
-    pub(super) fn save(
+    pub(super) fn save<Input>(
         &mut self,
         state: &State,
-        model: &dyn Model,
+        model: &dyn Model<Input>,
         optimizer: &dyn Optimizer,
     ) -> Result<()> {
         let mut file = state.to_file(model, optimizer)?;
@@ -83,9 +83,9 @@ impl Checkpoints {
     }
 
     /// Goes back to the newest whole checkpoint, or to nothing where there is none.
-    pub(super) fn load(
+    pub(super) fn load<Input>(
         &mut self,
-        model: &dyn Model,
+        model: &dyn Model<Input>,
         optimizer: &mut dyn Optimizer,
     ) -> Result<Option<State>> {
         let mut damaged = None;
@@ -109,11 +109,11 @@ impl Checkpoints {
         damaged.map_or(Ok(None), Err)
     }
 
-    fn restore(
+    fn restore<Input>(
         &self,
         path: &Path,
         file: &TensorFile,
-        model: &dyn Model,
+        model: &dyn Model<Input>,
         optimizer: &mut dyn Optimizer,
     ) -> Result<State> {
         let refuse = |problem: String| Error::Format {

@@ -13,13 +13,13 @@ use crate::{
 const EVALUATION_BATCH: usize = 1_000;
 
 /// What a model can be measured on: [`Examples`], or the mini-batches of a [`Loader`].
-pub trait Validation {
+pub trait Validation<Input = Tensor> {
     /// Goes through everything once; `forward` is the model.
-    fn measure(&self, forward: &Forward<'_>, measures: &mut Measured<'_>) -> Result<()>;
+    fn measure(&self, forward: &Forward<'_, Input>, measures: &mut Measured<'_>) -> Result<()>;
 }
 
 /// From inputs to outputs.
-type Forward<'a> = dyn Fn(&Tensor) -> Result<Tensor> + 'a;
+type Forward<'a, Input = Tensor> = dyn Fn(&Input) -> Result<Tensor> + 'a;
 
 /// Takes outputs and their targets.
 type Measured<'a> = dyn FnMut(Tensor, &Tensor) -> Result<()> + 'a;
@@ -30,8 +30,8 @@ impl Validation for Examples {
     }
 }
 
-impl<L: Loader + ?Sized> Validation for L {
-    fn measure(&self, forward: &Forward<'_>, measures: &mut Measured<'_>) -> Result<()> {
+impl<Input, L: Loader<Input> + ?Sized> Validation<Input> for L {
+    fn measure(&self, forward: &Forward<'_, Input>, measures: &mut Measured<'_>) -> Result<()> {
         for batch in self.batches(0, 0)? {
             let (inputs, targets) = batch?;
             measures(forward(&inputs)?.detach(), &targets)?;
@@ -41,24 +41,24 @@ impl<L: Loader + ?Sized> Validation for L {
 }
 
 /// The mean loss and the accuracy of a classifier over all examples, without training.
-pub fn evaluate(
-    model: &(impl Model + ?Sized),
-    examples: &(impl Validation + ?Sized),
+pub fn evaluate<Input>(
+    model: &(impl Model<Input> + ?Sized),
+    examples: &(impl Validation<Input> + ?Sized),
 ) -> Result<(f64, f64)> {
-    let forward = |inputs: &Tensor| model.forward(inputs);
+    let forward = |inputs: &Input| model.forward(inputs);
     evaluate_with(&forward, examples, &Objective::classifier())
 }
 
 /// The mean of any loss and accuracy.
-pub(super) fn evaluate_with(
-    forward: &Forward<'_>,
-    examples: &(impl Validation + ?Sized),
+pub(super) fn evaluate_with<Input>(
+    forward: &Forward<'_, Input>,
+    examples: &(impl Validation<Input> + ?Sized),
     objective: &Objective,
 ) -> Result<(f64, f64)> {
     let mut measures = Measures::default();
     examples.measure(forward, &mut |outputs, targets| {
         let loss = objective.validation_loss(&outputs, targets)?;
-        let right = objective.right(&outputs, targets)?;
+        let right = objective.correct(&outputs, targets)?;
         measures.add(targets.dim(0)?, 0.0, loss, right);
         Ok(())
     })?;

@@ -23,11 +23,11 @@ impl Training {
     /// Trains the model on the loader's mini-batches; after each epoch it is measured on `validation`.
     ///
     /// A stop request of the learner ends it early: the model keeps what it has learned, the history what was recorded.
-    pub fn fit(
+    pub fn fit<Input>(
         self,
-        model: &dyn Model,
-        loader: &dyn Loader,
-        validation: &(impl Validation + ?Sized),
+        model: &dyn Model<Input>,
+        loader: &dyn Loader<Input>,
+        validation: &(impl Validation<Input> + ?Sized),
     ) -> Result<History> {
         self.check()?;
         if loader.steps() == 0 {
@@ -35,20 +35,20 @@ impl Training {
                 "training: expected at least one example, found none".to_owned(),
             ));
         }
-        let forward = |inputs: &Tensor| model.forward(inputs);
+        let forward = |inputs: &Input| model.forward(inputs);
         let measure = |objective: &Objective| evaluate_with(&forward, validation, objective);
         Run::start(self, model, loader)?.finish(&measure)
     }
 }
 
 /// A run under way.
-pub(super) struct Run<'a> {
+pub(super) struct Run<'a, Input> {
     pub(super) training: Training,
-    pub(super) model: &'a dyn Model,
+    pub(super) model: &'a dyn Model<Input>,
     pub(super) parameters: Vec<Var>,
     /// What the schedule starts from.
     pub(super) base_rate: f64,
-    pub(super) loader: &'a dyn Loader,
+    pub(super) loader: &'a dyn Loader<Input>,
     pub(super) state: State,
     pub(super) checkpoints: Option<Checkpoints>,
     pub(super) saved: Instant,
@@ -56,8 +56,12 @@ pub(super) struct Run<'a> {
     pub(super) progress: Progress,
 }
 
-impl<'a> Run<'a> {
-    fn start(mut training: Training, model: &'a dyn Model, loader: &'a dyn Loader) -> Result<Self> {
+impl<'a, Input> Run<'a, Input> {
+    fn start(
+        mut training: Training,
+        model: &'a dyn Model<Input>,
+        loader: &'a dyn Loader<Input>,
+    ) -> Result<Self> {
         let settings = training.all_settings(loader)?;
         let base_rate = training.optimizer.learning_rate(); // before a checkpoint can change it
         let mut checkpoints = training
@@ -145,7 +149,7 @@ impl<'a> Run<'a> {
     }
 
     /// The next step: its learning rate, its chance, the step itself, and what it measured.
-    fn step(&mut self, inputs: &Tensor, targets: &Tensor) -> Result<()> {
+    fn step(&mut self, inputs: &Input, targets: &Tensor) -> Result<()> {
         let total = self.training.epochs * self.loader.steps();
         let rate = self
             .training
@@ -157,7 +161,7 @@ impl<'a> Run<'a> {
         // Another seed than the loader's, or what a layer drops would depend on which example comes when.
         let mut random = Random::for_step(!self.training.seed, epoch, step);
         let (outputs, loss) = self.train_step(inputs, targets, &mut random)?;
-        let right = self.training.objective.right(&outputs, targets)?;
+        let right = self.training.objective.correct(&outputs, targets)?;
         self.state.measures.add(targets.dim(0)?, rate, loss, right);
         Ok(())
     }
@@ -166,11 +170,11 @@ impl<'a> Run<'a> {
     /// One step downhill on one mini-batch; returns what the model said before it, and the loss of that.
     fn train_step(
         &mut self,
-        images: &Tensor,
+        inputs: &Input,
         labels: &Tensor,
         random: &mut Random,
     ) -> Result<(Tensor, Tensor)> {
-        let logits = self.model.forward_training(images, random)?; // (batch, classes)
+        let logits = self.model.forward_training(inputs, random)?; // (batch, classes)
         let loss = self
             .training
             .objective

@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Tensor};
 
-use super::objective::Right;
+use super::objective::Correct;
 use crate::Result;
 
 /// How many steps may wait to be read: reading one makes a graphics card finish all that was asked of it.
@@ -26,7 +26,7 @@ struct Waiting {
     examples: usize,
     learning_rate: f64,
     loss: Tensor,
-    right: Option<Right>,
+    right: Option<Correct>,
 }
 
 /// The first step whose loss is not a number.
@@ -45,7 +45,7 @@ impl Measures {
         examples: usize,
         learning_rate: f64,
         loss: Tensor,
-        right: Option<Right>,
+        right: Option<Correct>,
     ) {
         self.waiting.push(Waiting {
             examples,

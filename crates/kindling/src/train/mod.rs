@@ -23,7 +23,7 @@ mod weights;
 pub use config::{FitConfig, fit};
 pub use evaluate::{Validation, evaluate, predict};
 pub use history::{Epoch, History};
-pub use sequence::{right_tokens, sequence_cross_entropy};
+pub use sequence::{correct_tokens, sequence_cross_entropy};
 pub use settings::Settings;
 pub use training::{Every, Training};
 pub use weights::{load_weights, read_details, save_weights};

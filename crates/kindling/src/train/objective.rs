@@ -9,7 +9,7 @@ use crate::{Error, Result, data::Random, ops::cross_entropy};
 /// From outputs and targets to a tensor.
 pub(super) type Measure = Box<dyn Fn(&Tensor, &Tensor) -> Result<Tensor>>;
 
-/// From outputs and targets to a loss, by chance where it looks only at a sample.
+/// From outputs and targets to a loss, at random where it looks only at a sample.
 pub(super) type Loss = Box<dyn Fn(&Tensor, &Tensor, &mut Random) -> Result<Tensor>>;
 
 /// The chance of all losses on a validation set: the same in each epoch, so that they can be compared.
@@ -27,7 +27,7 @@ impl Objective {
     pub(super) fn classifier() -> Self {
         Self {
             loss: None,
-            right: Some(Box::new(right_answers)),
+            right: Some(Box::new(correct_answers)),
             label_smoothing: 0.0,
         }
     }
@@ -41,7 +41,7 @@ impl Objective {
         }
     }
 
-    pub(super) fn set_right(&mut self, right: Measure) {
+    pub(super) fn set_correct(&mut self, right: Measure) {
         self.right = Some(right);
     }
 
@@ -67,20 +67,20 @@ impl Objective {
     }
 
     /// How many answers are right, `()`, and of how many; nothing where none can be right.
-    pub(super) fn right(&self, outputs: &Tensor, targets: &Tensor) -> Result<Option<Right>> {
+    pub(super) fn correct(&self, outputs: &Tensor, targets: &Tensor) -> Result<Option<Correct>> {
         let Some(right) = &self.right else {
             return Ok(None);
         };
         let right = right(outputs, targets)?; // 1 for each right answer, 0 for each other
         let answers = right.elem_count();
         let count = right.to_dtype(DType::F32)?.sum_all()?;
-        Ok(Some(Right { count, answers }))
+        Ok(Some(Correct { count, answers }))
     }
 }
 
 /// How many of how many answers are right.
 #[derive(Debug)]
-pub(super) struct Right {
+pub(super) struct Correct {
     /// `()`, on the device where it was counted.
     pub(super) count: Tensor,
     pub(super) answers: usize,
@@ -98,7 +98,7 @@ impl fmt::Debug for Objective {
 /// 1 for each output `(batch, …, classes)` that is largest at the class that its target names, 0 for each other.
 ///
 /// Targets are classes `(batch, …)`, or probabilities of the outputs' shape, of which the largest counts.
-fn right_answers(outputs: &Tensor, targets: &Tensor) -> Result<Tensor> {
+fn correct_answers(outputs: &Tensor, targets: &Tensor) -> Result<Tensor> {
     let answers = outputs.argmax(D::Minus1)?; // (batch, …)
     let classes = if targets.dims() == outputs.dims() {
         targets.argmax(D::Minus1)?

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{Error, Result};
 
-impl Run<'_> {
+impl<Input> Run<'_, Input> {
     /// Whether no epoch before had a smaller validation loss.
     pub(super) fn is_best(&self, validation_loss: f64) -> bool {
         let History { epochs, best, .. } = &self.state.history;

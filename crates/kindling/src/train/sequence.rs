@@ -26,8 +26,8 @@ pub fn sequence_cross_entropy(
 }
 
 /// 1 for each token of `targets` `(batch, time)` that has the largest of its `logits` `(batch, time, vocabulary)`, 0 for each other,
-/// and nothing for padding: `(tokens)`. For [`Training::right`](super::Training::right).
-pub fn right_tokens(logits: &Tensor, targets: &Tensor, padding: u32) -> Result<Tensor> {
+/// and nothing for padding: `(tokens)`. For [`Training::correct`](super::Training::correct).
+pub fn correct_tokens(logits: &Tensor, targets: &Tensor, padding: u32) -> Result<Tensor> {
     let (logits, targets) = tokens(logits, targets, padding)?;
     Ok(logits.argmax(D::Minus1)?.eq(&targets)?)
 }
@@ -106,9 +106,9 @@ mod tests {
         )
         .unwrap();
         let targets = Tensor::new(&[[1_u32, 2, 0]], &Device::Cpu).unwrap();
-        let right = right_tokens(&logits, &targets, 0).unwrap();
+        let right = correct_tokens(&logits, &targets, 0).unwrap();
         assert_eq!(right.to_vec1::<u8>().unwrap(), [1, 0]);
-        let error = right_tokens(&logits, &(targets * 0.0).unwrap(), 0).unwrap_err();
+        let error = correct_tokens(&logits, &(targets * 0.0).unwrap(), 0).unwrap_err();
         assert_eq!(
             error.to_string(),
             "targets: expected at least one token, found only padding (0)"

@@ -150,7 +150,7 @@ pub(super) fn number_or_words(value: String) -> Value {
 
 impl Training {
     /// What two runs must share for one to go on where the other was interrupted.
-    pub(super) fn all_settings(&self, loader: &dyn Loader) -> Result<Settings> {
+    pub(super) fn all_settings<Input>(&self, loader: &dyn Loader<Input>) -> Result<Settings> {
         let mut settings = Settings::default()
             .with("seed", self.seed)?
             .with("learning_rate", self.optimizer.learning_rate())?
@@ -171,8 +171,8 @@ impl Training {
 }
 
 /// What is the same in each line of the log: numbers and words, so that each is a column of a table.
-pub(super) fn constants(
-    model: &dyn Model,
+pub(super) fn constants<Input>(
+    model: &dyn Model<Input>,
     settings: Settings,
     epochs: usize,
 ) -> Map<String, Value> {

@@ -52,7 +52,7 @@ impl State {
     }
 
     /// Keeps a copy of the model as it is now.
-    pub(super) fn keep_best(&mut self, model: &dyn Model) -> Result<()> {
+    pub(super) fn keep_best<Input>(&mut self, model: &dyn Model<Input>) -> Result<()> {
         for (name, tensor) in tensors(&model.state(), "best.") {
             self.best.insert(name, tensor.copy()?);
         }
@@ -60,14 +60,14 @@ impl State {
     }
 
     /// Gives the model the copy back.
-    pub(super) fn restore_best(&self, model: &dyn Model) -> Result<()> {
+    pub(super) fn restore_best<Input>(&self, model: &dyn Model<Input>) -> Result<()> {
         put(&model.state(), &self.best, "best.")
     }
 
     /// Everything as one file. The model's numbers must be finite: a broken state is not worth keeping.
-    pub(super) fn to_file(
+    pub(super) fn to_file<Input>(
         &self,
-        model: &dyn Model,
+        model: &dyn Model<Input>,
         optimizer: &dyn Optimizer,
     ) -> Result<TensorFile> {
         let mut file = TensorFile {
@@ -113,9 +113,9 @@ impl State {
     }
 
     /// The state that the file holds; fails with what is wrong, before anything was changed.
-    pub(super) fn from_file(
+    pub(super) fn from_file<Input>(
         file: &TensorFile,
-        model: &dyn Model,
+        model: &dyn Model<Input>,
         optimizer: &mut dyn Optimizer,
     ) -> Result<Self> {
         let names: Vec<(String, Var)> = model.state();

@@ -91,7 +91,7 @@ impl Training {
         Self { epochs, ..self }
     }
 
-    /// Decides what happens by chance inside the model, such as dropout.
+    /// Decides what happens at random inside the model, such as dropout.
     #[must_use]
     pub fn seed(self, seed: u64) -> Self {
         Self { seed, ..self }
@@ -146,8 +146,11 @@ impl Training {
 
     /// Which answers are right: from outputs and targets to a tensor that is 1 for each right answer and 0 for each other.
     #[must_use]
-    pub fn right(mut self, right: impl Fn(&Tensor, &Tensor) -> Result<Tensor> + 'static) -> Self {
-        self.objective.set_right(Box::new(right));
+    pub fn correct(
+        mut self,
+        correct: impl Fn(&Tensor, &Tensor) -> Result<Tensor> + 'static,
+    ) -> Self {
+        self.objective.set_correct(Box::new(correct));
         self
     }
 

@@ -19,8 +19,8 @@ use crate::{Error, Result, models::Model};
 /// # std::fs::remove_dir_all(folder).ok();
 /// # Ok::<(), kindling::Error>(())
 /// ```
-pub fn save_weights(
-    model: &(impl Model + ?Sized),
+pub fn save_weights<Input>(
+    model: &(impl Model<Input> + ?Sized),
     path: impl AsRef<Path>,
     details: &[(&str, &str)],
 ) -> Result<()> {
@@ -39,8 +39,8 @@ pub fn save_weights(
 /// Gives the model the state that [`save_weights`] wrote; returns the words about it.
 ///
 /// A file of another model or of other shapes changes nothing and is one error that names the first difference.
-pub fn load_weights(
-    model: &(impl Model + ?Sized),
+pub fn load_weights<Input>(
+    model: &(impl Model<Input> + ?Sized),
     path: impl AsRef<Path>,
 ) -> Result<BTreeMap<String, String>> {
     let path = path.as_ref();

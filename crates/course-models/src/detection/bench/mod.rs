@@ -116,7 +116,7 @@ impl Args {
         }
     }
 
-    /// Times all sides, from weights by chance and on the first batches that the recipe would train on.
+    /// Times all sides, from random weights and on the first batches that the recipe would train on.
     fn speed(&self, named: &NamedDetector, parts: &Parts) -> Result<Measured> {
         let folder = tempfile::tempdir().context("no folder for the batches")?;
         let work = Work::new(named, parts.classes().len(), self.steps as usize);
@@ -126,7 +126,7 @@ impl Args {
         save_weights(detector.as_ref(), work::weights(folder.path()), &[])?;
         let script = script(&work.architecture, include_str!("peers/speed.py"));
         let bench = self.bench(folder.path(), &script);
-        let measured = bench.measure(self.options.rounds)?;
+        let measured = bench.measure(&self.options)?;
         let agree = |key, tolerance| measured.agree(key, tolerance).context(named.name);
         agree("parameters", 0.0)?;
         agree("loss", TOLERANCE)?;
@@ -147,7 +147,11 @@ impl Args {
         let mut bench = self.bench(folder.path(), &script);
         bench.own_arguments.push("--quality".into());
         bench.peers = &PEERS[..1]; // the other way computes the same
-        let measured = bench.measure(1)?;
+        let once = Options {
+            rounds: 1,
+            ..self.options.clone()
+        };
+        let measured = bench.measure(&once)?;
         for key in ["map_50", "map"] {
             let agreed = measured.agree(key, TOLERANCE_OF_QUALITY);
             agreed.context(named.name)?;

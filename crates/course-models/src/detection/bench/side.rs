@@ -16,7 +16,7 @@ use kindling::{
 use serde_json::{Value, json};
 
 use super::work::{Batch, Work, batches, weights};
-use crate::detection::judge::Judged;
+use crate::detection::metrics::Judged;
 
 /// How many pictures a second it learns from and looks at, and what the other sides must find as well.
 pub fn speed(folder: &Path) -> Result<Value> {

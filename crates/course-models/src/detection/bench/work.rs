@@ -20,7 +20,7 @@ use crate::{detection::NamedDetector, recipe::OptimizerKind};
 /// How many steps are taken before time is measured.
 const WARM_UPS: usize = 3;
 
-/// Weights by chance are sure of nothing, so that next to no box is above this, as next to none of a trained network is.
+/// Random weights are sure of nothing, so that next to no box is above this, as next to none of a trained network is.
 const THRESHOLD: f64 = 0.3;
 
 /// By so many boxes of each picture the sides are compared.

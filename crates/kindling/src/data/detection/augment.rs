@@ -8,7 +8,7 @@ use crate::{Error, Result, boxes::Object, data::Random};
 /// How much each colour counts for the brightness of a pixel (ITU-R BT.601).
 const BRIGHTNESS: [f32; 3] = [0.299, 0.587, 0.114];
 
-/// What happens by chance to each picture and its boxes each time it is shown; by default nothing.
+/// What happens at random to each picture and its boxes each time it is shown; by default nothing.
 ///
 /// ```
 /// use kindling::data::detection::DetectionAugment;

@@ -6,10 +6,10 @@ use super::{DetectionAugment, DetectionSet, targets};
 use crate::{
     Error, Result,
     boxes::Object,
-    data::{BatchIterator, Loader, Random, ahead::Ahead, pictures::brightness},
+    data::{BatchIterator, Loader, Random, pictures::brightness, prefetch::Prefetch},
 };
 
-/// Pictures in an order of their own in each epoch, changed by chance as [`DetectionAugment`] says.
+/// Pictures in an order of their own in each epoch, changed at random as [`DetectionAugment`] says.
 ///
 /// A batch is images `(batch, height, width, 3)` from 0 to 1 and targets `(batch, objects, 6)`, as [`targets`](fn@super::targets) makes them. What it holds depends
 /// on seed, epoch and step alone.
@@ -89,7 +89,7 @@ impl Loader for DetectionLoader {
     }
 
     fn batches(&self, epoch: usize, skip: usize) -> Result<BatchIterator<'_>> {
-        let ahead = Ahead {
+        let prefetch = Prefetch {
             examples: self.set.len(),
             batch_size: self.batch_size,
             seed: self.seed,
@@ -97,7 +97,7 @@ impl Loader for DetectionLoader {
             skip,
         };
         let loader = self.clone();
-        ahead.batches(move |chosen, random| loader.assemble(chosen, random))
+        prefetch.batches(move |chosen, random| loader.assemble(chosen, random))
     }
 }
 

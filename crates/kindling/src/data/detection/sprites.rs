@@ -46,7 +46,7 @@ pub(super) struct Sprite {
 }
 
 impl Thing {
-    /// About `size` pixels high, turned and bent a little by chance; nothing when it is too small to be seen.
+    /// About `size` pixels high, turned and bent a little at random; nothing when it is too small to be seen.
     pub(super) fn draw(self, size: f64, random: &mut Random) -> Option<Sprite> {
         let side = (1.3 * size).ceil() as usize + 2; // room to turn
         let middle = side as f64 / 2.0;

@@ -6,7 +6,7 @@ use super::CopyTransformer;
 use crate::{
     Result,
     decode::StepModel,
-    models::{Decoding, transformer::step::Together},
+    models::{Decoding, transformer::step::StateBatch},
     text::padding_mask,
 };
 
@@ -93,7 +93,7 @@ impl StepModel for CopyTransformer {
     type State = Copying;
 
     fn next_logits(&self, states: &[Copying], tokens: &[u32]) -> Result<Vec<(Copying, Vec<f32>)>> {
-        let batch = Together {
+        let batch = StateBatch {
             states,
             tokens,
             device: self.gate.weight.device(),

@@ -5,7 +5,7 @@ use candle_core::{Device, Tensor, Var};
 use super::{CopyTransformer, CopyTransformerConfig};
 use crate::{
     Result,
-    data::{Random, unpack_sequences},
+    data::{Random, SequencePair},
     models::{Model, Transformer, TransformerConfig},
     nn::{Dense, trained},
 };
@@ -59,26 +59,28 @@ impl CopyTransformer {
         })
     }
 
-    fn packed(&self, inputs: &Tensor, mut random: Option<&mut Random>) -> Result<Tensor> {
-        let (source, target_in) = unpack_sequences(inputs)?;
-        let mut copying = self.read(&source, random.as_deref_mut())?;
-        self.decode(&target_in, &mut copying, random) // (batch, time, vocabulary_size)
+    fn pass(&self, inputs: &SequencePair, mut random: Option<&mut Random>) -> Result<Tensor> {
+        let SequencePair {
+            source,
+            decoder_input,
+        } = inputs;
+        let mut copying = self.read(source, random.as_deref_mut())?;
+        self.decode(decoder_input, &mut copying, random) // (batch, time, vocabulary_size)
     }
 }
 
-impl Model for CopyTransformer {
-    /// From sources and targets in one tensor, as [`pack_sequences`](crate::data::pack_sequences) puts them there, to logits
-    /// `(batch, time, vocabulary_size)`.
-    fn forward(&self, inputs: &Tensor) -> Result<Tensor> {
-        self.packed(inputs, None)
+impl Model<SequencePair> for CopyTransformer {
+    /// Teacher forcing: to logits `(batch, time, vocabulary_size)`.
+    fn forward(&self, inputs: &SequencePair) -> Result<Tensor> {
+        self.pass(inputs, None)
     }
 
-    fn forward_training(&self, inputs: &Tensor, random: &mut Random) -> Result<Tensor> {
-        self.packed(inputs, Some(random))
+    fn forward_training(&self, inputs: &SequencePair, random: &mut Random) -> Result<Tensor> {
+        self.pass(inputs, Some(random))
     }
 
     fn parameters(&self) -> Vec<Var> {
-        trained(self.state())
+        trained(self.state(), &[])
     }
 
     fn state(&self) -> Vec<(String, Var)> {

@@ -5,7 +5,7 @@ use candle_core::{Tensor, Var};
 use super::{Transformer, TransformerConfig};
 use crate::{
     Error, Result,
-    data::{Random, unpack_sequences},
+    data::{Random, SequencePair},
     models::Model,
     nn::{DecoderLayer, Dense, Dropout, Embedding, EncoderLayer, LayerNorm, Positions, trained},
 };
@@ -54,29 +54,31 @@ impl Transformer {
         Ok(model)
     }
 
-    fn packed(&self, inputs: &Tensor, mut random: Option<&mut Random>) -> Result<Tensor> {
-        let (source, target_in) = unpack_sequences(inputs)?;
-        let mask = self.mask(&source)?; // (batch, source_time)
-        let encoded = self.encode(&source, &mask, random.as_deref_mut())?; // (batch, source_time, hidden_size)
+    fn pass(&self, inputs: &SequencePair, mut random: Option<&mut Random>) -> Result<Tensor> {
+        let SequencePair {
+            source,
+            decoder_input,
+        } = inputs;
+        let mask = self.mask(source)?; // (batch, source_time)
+        let encoded = self.encode(source, &mask, random.as_deref_mut())?; // (batch, source_time, hidden_size)
         let mut decoding = self.start(&encoded, &mask)?;
-        self.decode(&target_in, &mut decoding, random) // (batch, time, target_vocabulary)
+        self.decode(decoder_input, &mut decoding, random) // (batch, time, target_vocabulary)
     }
 }
 
-impl Model for Transformer {
-    /// From sources and targets in one tensor, as [`pack_sequences`](crate::data::pack_sequences) puts them there, to logits
-    /// `(batch, time, target_vocabulary)`.
-    fn forward(&self, inputs: &Tensor) -> Result<Tensor> {
-        self.packed(inputs, None)
+impl Model<SequencePair> for Transformer {
+    /// Teacher forcing: to logits `(batch, time, target_vocabulary)`.
+    fn forward(&self, inputs: &SequencePair) -> Result<Tensor> {
+        self.pass(inputs, None)
     }
 
-    fn forward_training(&self, inputs: &Tensor, random: &mut Random) -> Result<Tensor> {
-        self.packed(inputs, Some(random))
+    fn forward_training(&self, inputs: &SequencePair, random: &mut Random) -> Result<Tensor> {
+        self.pass(inputs, Some(random))
     }
 
     /// A shared one is there once.
     fn parameters(&self) -> Vec<Var> {
-        trained(self.state())
+        trained(self.state(), &[])
     }
 
     /// A shared parameter is there once, as `embedding.weight`.

@@ -14,7 +14,7 @@ impl StepModel for Transformer {
         states: &[Decoding],
         tokens: &[u32],
     ) -> Result<Vec<(Decoding, Vec<f32>)>> {
-        let batch = Together {
+        let batch = StateBatch {
             states,
             tokens,
             device: self.output.weight.device(),
@@ -28,14 +28,14 @@ impl StepModel for Transformer {
 }
 
 /// Targets under way that are to be one batch, and the last token of each.
-pub(in crate::models) struct Together<'a, State> {
+pub(in crate::models) struct StateBatch<'a, State> {
     pub(in crate::models) states: &'a [State],
     pub(in crate::models) tokens: &'a [u32],
     /// Where the model is.
     pub(in crate::models) device: &'a Device,
 }
 
-impl<State> Together<'_, State> {
+impl<State> StateBatch<'_, State> {
     /// For each target its state and its logits: `join` makes one state of all, `decode` reads the tokens `(batch, 1)` and gives logits
     /// `(batch, 1, vocabulary)`, `select` takes rows `(1)` out again.
     pub(in crate::models) fn next_logits(

@@ -14,7 +14,7 @@ pub(super) enum Match {
     /// The background.
     Nothing,
     /// Whatever is said of it is neither right nor wrong.
-    Anything,
+    Ignore,
 }
 
 /// From which overlaps on a box shows an object.
@@ -68,8 +68,8 @@ impl Matcher {
             Some((object, share)) if share >= self.high || (self.best && best) => {
                 Match::Object(object)
             }
-            Some((_, share)) if share >= self.low => Match::Anything,
-            _ if lies_in(*corners, &others) => Match::Anything,
+            Some((_, share)) if share >= self.low => Match::Ignore,
+            _ if lies_in(*corners, &others) => Match::Ignore,
             _ => Match::Nothing,
         });
         chosen.collect()

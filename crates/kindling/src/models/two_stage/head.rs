@@ -2,7 +2,7 @@
 
 use candle_core::{Tensor, Var};
 
-use super::{TwoStageDetectorConfig, faint};
+use super::{TwoStageDetectorConfig, init_normal};
 use crate::{
     Result,
     boxes::{Level, pyramid_levels},
@@ -35,8 +35,8 @@ impl RegionHead {
         let size = config.hidden_size;
         let classes = Dense::new(size, config.classes + 1, random)?;
         let deltas = Dense::new(size, 4 * config.classes, random)?;
-        faint(&classes.weight, 0.01, random)?;
-        faint(&deltas.weight, 0.001, random)?;
+        init_normal(&classes.weight, 0.01, random)?;
+        init_normal(&deltas.weight, 0.001, random)?;
         Ok(Self {
             hidden: [
                 Dense::new(inputs, size, random)?,

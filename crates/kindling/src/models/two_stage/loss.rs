@@ -5,8 +5,8 @@ use candle_core::{DType, Tensor};
 use super::{
     FirstStage, TwoStageDetector,
     assign::{ANCHORS, REGIONS},
-    found::REGION_WEIGHTS,
     parts::{TwoStageLosses, box_loss, pick},
+    postprocess::REGION_WEIGHTS,
     sampling::{BoxSampling, Sample, tensor},
 };
 use crate::{

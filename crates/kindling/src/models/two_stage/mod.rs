@@ -5,10 +5,10 @@
 
 mod assign;
 mod config;
-mod found;
 mod head;
 mod loss;
 mod parts;
+mod postprocess;
 mod rpn;
 mod sampling;
 
@@ -126,7 +126,11 @@ impl Model for TwoStageDetector {
     // ANCHOR_END: detector
 
     fn parameters(&self) -> Vec<Var> {
-        crate::nn::trained(self.state())
+        crate::nn::trained(self.state(), &self.buffers())
+    }
+
+    fn buffers(&self) -> Vec<Var> {
+        self.pyramid.buffers()
     }
 
     fn state(&self) -> Vec<(String, Var)> {
@@ -142,7 +146,7 @@ impl Model for TwoStageDetector {
 }
 
 /// Sets weights so small that an untrained network says nearly nothing (Ren et al., 2015, section 3.1.3).
-fn faint(weight: &Var, standard_deviation: f64, random: &mut Random) -> Result<()> {
+fn init_normal(weight: &Var, standard_deviation: f64, random: &mut Random) -> Result<()> {
     let numbers = random.normal(weight.shape().clone(), 0.0, standard_deviation)?;
     Ok(weight.set(&numbers)?)
 }

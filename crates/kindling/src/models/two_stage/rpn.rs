@@ -2,7 +2,7 @@
 
 use candle_core::{Device, Tensor, Var};
 
-use super::{TwoStageDetectorConfig, faint};
+use super::{TwoStageDetectorConfig, init_normal};
 use crate::{
     Result,
     boxes::{BoxCoder, anchors, batched_nms, clip, large_enough, rows},
@@ -40,7 +40,7 @@ impl RegionProposalNetwork {
     pub(super) fn new(config: &TwoStageDetectorConfig, random: &mut Random) -> Result<Self> {
         let wide = config.pyramid.channels;
         let output = same_size(wide, 5 * config.anchors_per_cell(), 1, random)?;
-        faint(&output.weight, 0.01, random)?;
+        init_normal(&output.weight, 0.01, random)?;
         let mut counts = Vec::new();
         let mut of_levels = Vec::new();
         for level in config.pyramid.levels()? {
@@ -71,7 +71,7 @@ impl RegionProposalNetwork {
         let (mut chosen, mut levels) = (Vec::new(), Vec::new());
         let mut start = 0;
         for (level, count) in self.counts.iter().enumerate() {
-            let surest = surest(&scores, start..start + count)?;
+            let surest = top_k(&scores, start..start + count)?;
             levels.extend(surest.iter().map(|_| level as u32));
             chosen.extend(surest);
             start += count;
@@ -108,7 +108,7 @@ impl RegionProposalNetwork {
 }
 
 /// The places of the largest scores of a range, largest first.
-fn surest(scores: &[f32], range: std::ops::Range<usize>) -> Result<Vec<usize>> {
+fn top_k(scores: &[f32], range: std::ops::Range<usize>) -> Result<Vec<usize>> {
     let mut places: Vec<usize> = range.collect();
     for &place in &places {
         known(scores[place])?;

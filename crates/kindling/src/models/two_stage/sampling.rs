@@ -1,4 +1,4 @@
-//! A few boxes of a picture, drawn by chance so that the background does not drown the objects.
+//! A few boxes of a picture, drawn at random so that the background does not drown the objects.
 
 use candle_core::{Device, Tensor};
 
@@ -47,7 +47,7 @@ impl Sample {
             match *found {
                 Match::Object(object) => on_objects.push((place, Some(object))),
                 Match::Nothing => background.push((place, None)),
-                Match::Anything => {}
+                Match::Ignore => {}
             }
         }
         random.shuffle(&mut on_objects);

@@ -45,24 +45,24 @@ pub(super) fn exchange<S: Simd>(
     }
 }
 
-/// What is missing to the truth: `label − σ(logit)`, minus the derivative of the loss `−log σ(±logit)` by the logit.
+/// What each logit lacks to the truth: `label − σ(logit)`, minus the derivative of the loss `−log σ(±logit)` by the logit.
 #[inline(always)]
-pub(super) fn missing(logits: [f32; GROUP], labels: [f32; GROUP]) -> [f32; GROUP] {
-    let mut missing = [0.0; GROUP];
-    for ((missing, logit), label) in missing.iter_mut().zip(logits).zip(labels) {
-        *missing = label - 1.0 / (1.0 + exp_by_series(-logit));
+pub(super) fn residuals(logits: [f32; GROUP], labels: [f32; GROUP]) -> [f32; GROUP] {
+    let mut residual = [0.0; GROUP];
+    for ((residual, logit), label) in residual.iter_mut().zip(logits).zip(labels) {
+        *residual = label - 1.0 / (1.0 + exp_by_series(-logit));
     }
-    missing
+    residual
 }
 
 /// The sum of `−log p` over many probabilities, with hardly any logarithm taken: they are multiplied first.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Surprise {
+pub(super) struct NegativeLogLikelihood {
     product: f64,
     sum: f64,
 }
 
-impl Surprise {
+impl NegativeLogLikelihood {
     pub(super) fn new() -> Self {
         Self {
             product: 1.0,
@@ -70,10 +70,10 @@ impl Surprise {
         }
     }
 
-    /// Adds `−log (1 − |missing|)`: how surprising the truth was.
+    /// Adds `−log (1 − |residual|)`: how surprising the truth was.
     #[inline(always)]
-    pub(super) fn add(&mut self, missing: f32) {
-        self.product *= f64::from((1.0 - missing.abs()).max(1e-30));
+    pub(super) fn add(&mut self, residual: f32) {
+        self.product *= f64::from((1.0 - residual.abs()).max(1e-30));
         if self.product < 1e-250 {
             *self = Self {
                 product: 1.0,
@@ -97,13 +97,13 @@ mod tests {
             [-20.0, -3.0, -0.5, 0.0, 0.1, 2.0, 9.0, 60.0],
             [0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0],
         );
-        let (mut surprise, mut expected) = (Surprise::new(), 0.0);
+        let (mut surprise, mut expected) = (NegativeLogLikelihood::new(), 0.0);
         for _ in 0..1_000 {
-            for (index, missing) in missing(logits, labels).into_iter().enumerate() {
+            for (index, residual) in residuals(logits, labels).into_iter().enumerate() {
                 let (logit, label) = (f64::from(logits[index]), f64::from(labels[index]));
                 let exact = label - 1.0 / (1.0 + (-logit).exp());
-                assert!((f64::from(missing) - exact).abs() < 1e-7);
-                surprise.add(missing);
+                assert!((f64::from(residual) - exact).abs() < 1e-7);
+                surprise.add(residual);
                 let sign = 2.0 * label - 1.0;
                 expected += (1.0 + (-sign * logit).exp()).ln();
             }

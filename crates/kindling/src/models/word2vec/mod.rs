@@ -56,9 +56,9 @@ pub struct Word2VecConfig {
     pub features: usize,
     /// How many words to each side are context at most.
     pub window: usize,
-    /// How many words are drawn by chance for each true one.
+    /// How many words are drawn at random for each true one.
     pub negatives: usize,
-    /// The frequency from which occurrences of a word are left out by chance; 0 leaves none out.
+    /// The frequency from which occurrences of a word are left out at random; 0 leaves none out.
     pub subsample: f64,
     /// How often to go through the text.
     pub epochs: usize,

@@ -1,4 +1,4 @@
-//! Words drawn by chance, for a model to tell apart from the words that were really there.
+//! Words drawn at random, for a model to tell apart from the words that were really there.
 
 use crate::data::Random;
 

@@ -78,7 +78,7 @@ impl Table {
         }
     }
 
-    /// A table of small numbers by chance, between -1/2 and 1/2 over the number of features, as `word2vec.c` begins.
+    /// A table of small random numbers, between -1/2 and 1/2 over the number of features, as `word2vec.c` begins.
     pub(super) fn random(words: usize, features: usize, random: &mut Random) -> Self {
         let mut table = Self::zeros(words, features);
         for word in 0..words as u32 {

@@ -51,7 +51,7 @@ impl Sampler {
         }
     }
 
-    /// Goes through a chunk of an epoch, word by word. Frequent words are left out by chance, and each window reaches a
+    /// Goes through a chunk of an epoch, word by word. Frequent words are left out at random, and each window reaches a
     /// random number of words, from 1 to the configured one, so that near words count more than distant ones.
     pub(super) fn windows(
         &self,

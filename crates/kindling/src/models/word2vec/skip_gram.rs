@@ -1,4 +1,4 @@
-//! Skip-gram: from a word, tell the words around it from words drawn by chance (2013b, equation 4).
+//! Skip-gram: from a word, tell the words around it from words drawn at random (2013b, equation 4).
 //!
 //! Each step changes a few rows only: the input row of a word, and the output rows of its targets. Threads may work side
 //! by side as long as no row belongs to two of them. So both tables are dealt out to parts, and the samples are sorted
@@ -6,11 +6,11 @@
 //! turns as there are parts, every pair has met. The order of the steps is thereby fixed: any number of threads gives the
 //! same vectors, bit for bit, and no row is ever read while it is written.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::{
-    kernel::{GROUP, Surprise, add, dot, exchange, missing},
+    kernel::{GROUP, NegativeLogLikelihood, add, dot, exchange, residuals},
     rows::{PARTS, Rows, Table, place, stride},
     sampler::Sampler,
 };
@@ -159,7 +159,7 @@ impl Block {
 
     /// Takes a step for each run; returns the sum of the losses.
     fn learn(&self, inputs: &mut Rows, outputs: &mut Rows, rate: f32, pull: &mut [f32]) -> f64 {
-        Arch::new().dispatch(Learn {
+        crate::ops::arch().dispatch(Learn {
             block: self,
             inputs,
             outputs,
@@ -183,7 +183,7 @@ impl WithSimd for Learn<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> f64 {
-        let mut surprise = Surprise::new();
+        let mut surprise = NegativeLogLikelihood::new();
         let mut start = 0;
         // ANCHOR: learn
         for run in &self.block.runs {
@@ -195,11 +195,11 @@ impl WithSimd for Learn<'_> {
                     logits[place] = dot(simd, input, self.outputs.row(target.row()));
                     labels[place] = target.label();
                 }
-                let missing = missing(logits, labels);
-                for (target, missing) in targets.iter().zip(missing) {
+                let residual = residuals(logits, labels);
+                for (target, residual) in targets.iter().zip(residual) {
                     let output = self.outputs.row_mut(target.row());
-                    exchange(simd, self.rate * missing, input, output, self.pull);
-                    surprise.add(missing);
+                    exchange(simd, self.rate * residual, input, output, self.pull);
+                    surprise.add(residual);
                 }
             }
             add(simd, 1.0, self.pull, input);

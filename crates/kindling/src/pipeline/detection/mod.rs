@@ -55,7 +55,7 @@ pub fn detector(name: &str) -> Result<DetectionPipeline> {
 }
 
 impl DetectionPipeline {
-    /// A detector with weights by chance, and what its classes are called.
+    /// A detector with random weights, and what its classes are called.
     pub fn new(
         architecture: DetectorArchitecture,
         classes: Vec<String>,

@@ -6,12 +6,12 @@ use super::*;
 use crate::{
     boxes::Object,
     data::{Random, detection::Scenes},
-    models::{DetectorConfig, FeaturePyramidConfig, Mlp, MlpConfig},
+    models::{FeaturePyramidConfig, Mlp, MlpConfig, OneStageDetectorConfig},
     train::save_weights,
 };
 
 fn architecture() -> DetectorArchitecture {
-    DetectorArchitecture::OneStage(DetectorConfig {
+    DetectorArchitecture::OneStage(OneStageDetectorConfig {
         pyramid: FeaturePyramidConfig {
             image: (64, 64),
             stages: vec![8, 8, 8, 8],
@@ -26,7 +26,7 @@ fn names() -> Vec<String> {
     vec!["disc".to_owned(), "star".to_owned()]
 }
 
-/// Weights by chance say next to nothing, so the threshold is low.
+/// Random weights say next to nothing, so the threshold is low.
 fn pipeline() -> DetectionPipeline {
     let pipeline = DetectionPipeline::new(architecture(), names(), 3).unwrap();
     pipeline.threshold(0.01).unwrap()

@@ -8,15 +8,17 @@ use super::{merge::Merges, split::pieces};
 pub(super) struct Encoder<'a> {
     merges: &'a Merges,
     byte_ids: &'a [u32; 256],
+    digits_alone: bool,
     ids: Vec<u32>,
     seen: HashMap<&'a str, Range<usize>>,
 }
 
 impl<'a> Encoder<'a> {
-    pub(super) fn new(merges: &'a Merges, byte_ids: &'a [u32; 256]) -> Self {
+    pub(super) fn new(merges: &'a Merges, byte_ids: &'a [u32; 256], digits_alone: bool) -> Self {
         Self {
             merges,
             byte_ids,
+            digits_alone,
             ids: Vec::new(),
             seen: HashMap::new(),
         }
@@ -24,7 +26,7 @@ impl<'a> Encoder<'a> {
 
     /// Adds the ids of a text without special tokens.
     pub(super) fn add(&mut self, text: &'a str) {
-        for piece in pieces(text) {
+        for piece in pieces(text, self.digits_alone) {
             if let Some(range) = self.seen.get(piece) {
                 self.ids.extend_from_within(range.clone());
                 continue;

@@ -8,7 +8,12 @@ use std::{collections::HashMap, fmt::Write, path::Path};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Bpe, alphabet, merge::Merges, special::Special, tokenizer_json::whole};
+use super::{
+    Bpe, alphabet,
+    merge::Merges,
+    special::Special,
+    tokenizer_json::{to_whole, whole},
+};
 use crate::{
     Error, Result,
     tensor_file::{read_text, write_whole},
@@ -33,10 +38,60 @@ pub(super) struct Parts {
     pub(super) vocabulary: HashMap<String, u32>,
     pub(super) merges: Vec<(String, String)>,
     pub(super) special: Vec<(String, u32)>,
+    pub(super) digits_alone: bool,
+    /// What stands for a byte that the vocabulary lacks.
+    pub(super) unknown: Option<String>,
+}
+
+/// A tokenizer of which another kind of file tells the parts; tokens and merges are in GPT-2's alphabet.
+#[derive(Debug, Clone, Default)]
+pub struct BpeParts {
+    /// All tokens, in the order of their ids.
+    pub tokens: Vec<String>,
+    /// Pairs of tokens, first learned first.
+    pub merges: Vec<(String, String)>,
+    /// The ids of the special tokens.
+    pub special: Vec<u32>,
+    /// The id that stands for a byte which the vocabulary lacks.
+    pub unknown: Option<u32>,
+    /// Whether each digit is cut out before all else.
+    pub digits_alone: bool,
 }
 
 impl Bpe {
-    /// Writes `vocab.json`, `merges.txt` and `added_tokens.json` into this folder, each whole or not at all.
+    /// A tokenizer made of these parts; errors name their `source`.
+    pub fn from_named_parts(source: &str, parts: &BpeParts) -> Result<Self> {
+        let wrong = |problem: String| wrong(Path::new(source), problem);
+        let mut vocabulary = HashMap::with_capacity(parts.tokens.len());
+        for (id, token) in (0..).zip(&parts.tokens) {
+            if vocabulary.insert(token.clone(), id).is_some() {
+                return Err(wrong(format!(
+                    "expected each token once, found {token:?} twice"
+                )));
+            }
+        }
+        let token = |id: u32| {
+            let token = parts.tokens.get(id as usize).cloned();
+            token.ok_or_else(|| {
+                wrong(format!(
+                    "expected ids below {}, found {id}",
+                    parts.tokens.len()
+                ))
+            })
+        };
+        let special = parts.special.iter().map(|&id| Ok((token(id)?, id)));
+        Self::from_parts(&Parts {
+            file: source.to_owned(),
+            special: special.collect::<Result<_>>()?,
+            vocabulary,
+            merges: parts.merges.clone(),
+            digits_alone: parts.digits_alone,
+            unknown: parts.unknown.map(token).transpose()?,
+        })
+    }
+
+    /// Writes `vocab.json`, `merges.txt` and `added_tokens.json` into this folder, each whole or not at all; where these cannot say how a text
+    /// is split, `tokenizer.json` beside them does.
     pub fn save(&self, folder: impl AsRef<Path>) -> Result<()> {
         let folder = folder.as_ref();
         let name = |id: u32| match self.is_special(id) {
@@ -52,7 +107,17 @@ impl Bpe {
         let special = special.map(|(text, id)| (text.to_owned(), id));
         write_whole(&folder.join(VOCABULARY), json(vocabulary).as_bytes())?;
         write_whole(&folder.join(MERGES), merges.as_bytes())?;
-        write_whole(&folder.join(ADDED), json(special).as_bytes())
+        write_whole(&folder.join(ADDED), json(special).as_bytes())?;
+        if self.digits_alone {
+            let merges = self.merges().iter();
+            let merges: Vec<[String; 2]> = merges.map(|&(a, b)| [name(a), name(b)]).collect();
+            let vocabulary = (0..self.tokens.len() as u32).map(|id| (name(id), id));
+            let special = self.special.in_order();
+            let unknown = self.unknown.map(name);
+            let text = to_whole(vocabulary.collect(), &merges, &special, unknown);
+            write_whole(&folder.join(WHOLE), text.as_bytes())?;
+        }
+        Ok(())
     }
 
     /// Reads a folder with `vocab.json` and `merges.txt`, or else with `tokenizer.json`, or with OpenAI's `encoder.json` and `vocab.bpe`; or a
@@ -97,6 +162,8 @@ impl Bpe {
                     ),
                 ));
             }
+            parts.digits_alone = whole.digits_alone;
+            parts.unknown = whole.unknown;
             parts.add(&file, whole.special)?;
         } else if has(ROLES) {
             let file = path.join(ROLES);
@@ -145,7 +212,13 @@ impl Bpe {
         let mut byte_ids = [0; 256];
         for (byte, place) in (0..=u8::MAX).zip(&mut byte_ids) {
             let character = alphabet::character(byte);
-            *place = id(&character.to_string()).ok_or_else(|| {
+            let unknown = || {
+                parts
+                    .unknown
+                    .as_ref()
+                    .and_then(|text| all.get(text).map(|id| **id))
+            };
+            *place = id(&character.to_string()).or_else(unknown).ok_or_else(|| {
                 wrong(format!(
                     "expected a token for each byte; {character:?}, for byte {byte}, is missing"
                 ))
@@ -174,6 +247,11 @@ impl Bpe {
             merges,
             byte_ids,
             special,
+            digits_alone: parts.digits_alone,
+            unknown: parts
+                .unknown
+                .as_ref()
+                .and_then(|text| all.get(text).map(|id| **id)),
         })
     }
 }
@@ -186,6 +264,8 @@ impl Parts {
             vocabulary: parse(&vocabulary, &read_text(&vocabulary)?)?,
             merges: merges(&file)?,
             special: Vec::new(),
+            digits_alone: false,
+            unknown: None,
             file: file.display().to_string(),
         })
     }

@@ -11,13 +11,13 @@ mod train;
 
 use std::collections::HashMap;
 
-pub use self::split::gpt2_pieces;
 use self::{
     encoder::Encoder,
     merge::{Merges, Pair},
     special::{Part, Special},
     train::{Pairs, count_pieces},
 };
+pub use self::{files::BpeParts, split::gpt2_pieces};
 use crate::{Error, Result};
 
 /// How often a pair must occur to become a token: what occurs once is learned by heart and never used again.
@@ -27,7 +27,8 @@ const MIN_COUNT: u64 = 2;
 ///
 /// The vocabulary holds the special tokens, then the 256 bytes, then one token for each learned merge. Because every byte
 /// is there, no text is ever unknown. Given the same files, it encodes exactly as Hugging Face's `tokenizers` does with the
-/// `ByteLevel` steps and no space put before the text. What it leaves out: other ways to split, dropout, normalising.
+/// `ByteLevel` steps and no space put before the text, or with the step `Digits` before them, which cuts each digit out. What it leaves out:
+/// other ways to split, dropout, normalising.
 ///
 /// ```
 /// use kindling::text::Bpe;
@@ -45,6 +46,10 @@ pub struct Bpe {
     merges: Merges,
     byte_ids: [u32; 256],
     special: Special,
+    /// Whether each digit is a token of its own.
+    digits_alone: bool,
+    /// What stands for a byte that the vocabulary lacks.
+    unknown: Option<u32>,
 }
 
 impl Bpe {
@@ -106,6 +111,8 @@ impl Bpe {
             merges: Merges::default(),
             byte_ids: [0; 256],
             special: Special::default(),
+            digits_alone: false,
+            unknown: None,
         };
         for text in special {
             bpe.special.add(text, bpe.tokens.len() as u32)?;
@@ -144,7 +151,7 @@ impl Bpe {
     /// Use [`Bpe::encode_plain`] for text from strangers, who could otherwise write a special token themselves.
     #[must_use]
     pub fn encode(&self, text: &str) -> Vec<u32> {
-        let mut encoder = Encoder::new(&self.merges, &self.byte_ids);
+        let mut encoder = Encoder::new(&self.merges, &self.byte_ids, self.digits_alone);
         for part in self.special.parts(text) {
             match part {
                 Part::Plain(text) => encoder.add(text),
@@ -157,7 +164,7 @@ impl Bpe {
     /// The ids of a text that has no special tokens, whatever it looks like.
     #[must_use]
     pub fn encode_plain(&self, text: &str) -> Vec<u32> {
-        let mut encoder = Encoder::new(&self.merges, &self.byte_ids);
+        let mut encoder = Encoder::new(&self.merges, &self.byte_ids, self.digits_alone);
         encoder.add(text);
         encoder.into_ids()
     }

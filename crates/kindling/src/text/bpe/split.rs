@@ -41,6 +41,7 @@ fn kind(character: char) -> Kind {
 #[derive(Debug, Clone)]
 pub(super) struct Pieces<'a> {
     rest: &'a str,
+    digits_alone: bool,
 }
 
 /// Cuts a text into the pieces in which [`super::Bpe`] works: words with the space before them, numbers, punctuation, white space.
@@ -51,19 +52,26 @@ pub(super) struct Pieces<'a> {
 /// ```
 #[must_use]
 pub fn gpt2_pieces(text: &str) -> Vec<&str> {
-    pieces(text).collect()
+    pieces(text, false).collect()
 }
 
-/// The same, one piece at a time.
-pub(super) fn pieces(text: &str) -> Pieces<'_> {
-    Pieces { rest: text }
+/// The same, one piece at a time. With `digits_alone` each digit is cut out before all else, as SmolLM2's tokenizer does it: a number then has
+/// as many tokens as digits, and looks alike wherever it stands.
+pub(super) fn pieces(text: &str, digits_alone: bool) -> Pieces<'_> {
+    Pieces {
+        rest: text,
+        digits_alone,
+    }
 }
 
 impl<'a> Iterator for Pieces<'a> {
     type Item = &'a str;
 
     fn next(&mut self) -> Option<&'a str> {
-        let length = piece(self.rest)?;
+        let length = match self.digits_alone {
+            true => piece(up_to_a_digit(self.rest))?,
+            false => piece(self.rest)?,
+        };
         let (piece, rest) = self.rest.split_at(length);
         self.rest = rest;
         Some(piece)
@@ -84,6 +92,16 @@ fn piece(text: &str) -> Option<usize> {
         (_, Kind::Space, _) => white_space(text),
         (_, kind, _) => run(text, kind),
     })
+}
+
+/// The first digit of a text, else all up to its first digit.
+fn up_to_a_digit(text: &str) -> &str {
+    let mut digits = text.char_indices().filter(|(_, c)| c.is_numeric());
+    match digits.next() {
+        Some((0, digit)) => &text[..digit.len_utf8()],
+        Some((place, _)) => &text[..place],
+        None => text,
+    }
 }
 
 /// How many bytes at the start are characters of this kind.
@@ -109,7 +127,7 @@ mod tests {
     use super::*;
 
     fn cut(text: &str) -> Vec<&str> {
-        let pieces: Vec<&str> = pieces(text).collect();
+        let pieces: Vec<&str> = pieces(text, false).collect();
         assert_eq!(pieces.concat(), text);
         pieces
     }
@@ -127,6 +145,18 @@ mod tests {
         assert_eq!(cut("a \tb"), ["a", " ", "\t", "b"]);
         assert_eq!(cut("a\t b"), ["a", "\t", " b"]);
         assert_eq!(cut(" \n "), [" \n "]);
+        assert!(cut("").is_empty());
+    }
+
+    #[test]
+    fn digits_are_cut_out_before_all_else() {
+        let cut = |text| pieces(text, true).collect::<Vec<_>>();
+        assert_eq!(
+            cut("in 1984, a"),
+            ["in", " ", "1", "9", "8", "4", ",", " a"]
+        );
+        assert_eq!(cut("a  2b½"), ["a", "  ", "2", "b", "½"]);
+        assert_eq!(cut("no digits"), ["no", " digits"]);
         assert!(cut("").is_empty());
     }
 

@@ -1,9 +1,9 @@
 //! Hugging Face's `tokenizer.json`: everything of a tokenizer in one file, as long as it describes what [`super::Bpe`] does.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::files::{Parts, parse};
 use crate::{Error, Result, tensor_file::read_text};
@@ -46,6 +46,7 @@ pub(super) fn whole(path: &Path) -> Result<Parts> {
     };
     let file: Whole = parse(path, &read_text(path)?)?;
     let model = &file.model;
+    let (digits_alone, byte_level) = steps(&file.pre_tokenizer);
     let nothing = |value: &Value| matches!(value, Value::Null | Value::Bool(false)) || value == "";
     let expected = [
         (file.normalizer.is_null(), "no normalizer"),
@@ -55,14 +56,14 @@ pub(super) fn whole(path: &Path) -> Result<Parts> {
             "a model of type BPE",
         ),
         (
-            file.pre_tokenizer["type"] == "ByteLevel",
-            "the pre_tokenizer ByteLevel alone",
+            byte_level["type"] == "ByteLevel",
+            "the pre_tokenizer ByteLevel, alone or after Digits that are cut one by one",
         ),
         (
-            file.pre_tokenizer["add_prefix_space"] == false,
+            byte_level["add_prefix_space"] == false,
             "add_prefix_space false",
         ),
-        (file.pre_tokenizer["use_regex"] != false, "use_regex true"),
+        (byte_level["use_regex"] != false, "use_regex true"),
         (nothing(&model["dropout"]), "no dropout"),
         (
             nothing(&model["continuing_subword_prefix"]),
@@ -109,7 +110,50 @@ pub(super) fn whole(path: &Path) -> Result<Parts> {
             .into_iter()
             .map(|t| (t.content, t.id))
             .collect(),
+        digits_alone,
+        unknown: model["unk_token"].as_str().map(str::to_owned),
     })
+}
+
+/// Whether digits are cut out first, and the step that cuts the rest.
+fn steps(pre_tokenizer: &Value) -> (bool, &Value) {
+    let steps = pre_tokenizer["pretokenizers"].as_array();
+    match steps.map(Vec::as_slice) {
+        Some([digits, rest])
+            if digits["type"] == "Digits" && digits["individual_digits"] == true =>
+        {
+            (true, rest)
+        }
+        Some([only]) => (false, only),
+        _ => (false, pre_tokenizer),
+    }
+}
+
+/// A `tokenizer.json` that cuts digits out.
+pub(super) fn to_whole(
+    vocabulary: BTreeMap<String, u32>,
+    merges: &[[String; 2]],
+    special: &[(&str, u32)],
+    unknown: Option<String>,
+) -> String {
+    let special = special.iter().map(|(content, id)| {
+        json!({"id": id, "content": content, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false,
+            "special": true})
+    });
+    let byte_level = json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true});
+    let whole = json!({
+        "version": "1.0",
+        "truncation": null,
+        "padding": null,
+        "added_tokens": special.collect::<Vec<_>>(),
+        "normalizer": null,
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": true}, byte_level]},
+        "post_processor": null,
+        "decoder": byte_level,
+        "model": {"type": "BPE", "dropout": null, "unk_token": unknown, "continuing_subword_prefix": null, "end_of_word_suffix": null,
+            "fuse_unk": false, "byte_fallback": false, "ignore_merges": false, "vocab": vocabulary, "merges": merges},
+    });
+    format!("{whole:#}\n")
 }
 
 #[cfg(test)]
@@ -138,6 +182,24 @@ mod tests {
         let bpe = load("null", "null").unwrap();
         assert_eq!(bpe.encode("ab<end>").len(), 2);
         assert_eq!(load("\"a b\"", "[\"a\", \"b\"]").unwrap(), bpe);
+    }
+
+    #[test]
+    fn digits_that_are_cut_out_are_read_and_written() {
+        let byte_level = r#"{"type": "ByteLevel", "add_prefix_space": false, "use_regex": true}"#;
+        let digits = r#"{"type": "Digits", "individual_digits": true}"#;
+        let sequence =
+            format!(r#"{{"type": "Sequence", "pretokenizers": [{digits}, {byte_level}]}}"#);
+        let bpe = load(byte_level, &sequence).unwrap();
+        assert_ne!(bpe, load("null", "null").unwrap());
+        assert_eq!(bpe.encode("ab 12").len(), 4);
+        let folder = tempfile::tempdir().unwrap();
+        bpe.save(folder.path()).unwrap();
+        assert_eq!(Bpe::load(folder.path()).unwrap(), bpe);
+        assert_eq!(
+            Bpe::load(folder.path().join("tokenizer.json")).unwrap(),
+            bpe
+        );
     }
 
     #[test]

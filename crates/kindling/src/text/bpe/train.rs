@@ -22,7 +22,7 @@ pub(super) fn count_pieces<T: AsRef<str>>(
 ) -> Vec<(String, u64)> {
     let mut counts: HashMap<String, u64> = HashMap::new();
     for text in texts {
-        for piece in pieces(text.as_ref()) {
+        for piece in pieces(text.as_ref(), false) {
             match counts.get_mut(piece) {
                 Some(count) => *count += 1,
                 None => _ = counts.insert(piece.to_owned(), 1),

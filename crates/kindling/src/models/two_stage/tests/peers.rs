@@ -106,7 +106,7 @@ fn boxes_are_matched_as_by_torchvision() {
         let number = |found: &Match| match *found {
             Match::Object(object) => object.class as i64,
             Match::Nothing => -1,
-            Match::Anything => -2,
+            Match::Ignore => -2,
         };
         let found: Vec<i64> = found.iter().map(number).collect();
         assert_eq!(found, expected);

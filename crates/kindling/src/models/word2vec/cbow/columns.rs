@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
 use super::{
     super::{
-        kernel::{GROUP, Surprise, add, dot, missing},
+        kernel::{GROUP, NegativeLogLikelihood, add, dot, residuals},
         rows::{Rows, Table, stride},
     },
     examples::{BATCH, Batch},
@@ -77,7 +77,7 @@ impl Columns {
 
     /// The first half of a step: means and partial dot products, with both tables only read.
     pub(super) fn look(&mut self, batch: Batch, products: &Products) {
-        Arch::new().dispatch(Look {
+        crate::ops::arch().dispatch(Look {
             columns: self,
             batch,
             products,
@@ -86,7 +86,7 @@ impl Columns {
 
     /// The second half: from the products of the whole team the gradients, and a step against them. Returns the sum of the losses.
     pub(super) fn step(&mut self, batch: Batch, products: &Products) -> f64 {
-        Arch::new().dispatch(Step {
+        crate::ops::arch().dispatch(Step {
             columns: self,
             batch,
             products,
@@ -144,7 +144,7 @@ impl WithSimd for Step<'_> {
             steps,
             ..
         } = self.columns;
-        let (mut surprise, pull) = (Surprise::new(), pull.row_mut(0));
+        let (mut surprise, pull) = (NegativeLogLikelihood::new(), pull.row_mut(0));
         for (first, example) in self.batch.examples() {
             pull.fill(0.0);
             let share = 1.0 / example.context.len() as f32;
@@ -158,11 +158,11 @@ impl WithSimd for Step<'_> {
                 if group == 0 {
                     labels[0] = 1.0; // only the first target is the word itself
                 }
-                let missing = missing(logits, labels);
-                for ((target, step), missing) in targets.iter().zip(steps).zip(missing) {
-                    *step = self.batch.rate() * missing;
+                let residual = residuals(logits, labels);
+                for ((target, step), residual) in targets.iter().zip(steps).zip(residual) {
+                    *step = self.batch.rate() * residual;
                     add(simd, *step * share, outputs.row(*target as usize), pull);
-                    surprise.add(missing);
+                    surprise.add(residual);
                 }
             }
             for word in example.context {

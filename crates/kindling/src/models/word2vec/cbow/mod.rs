@@ -1,4 +1,4 @@
-//! CBOW, the *continuous bag of words*: from the mean of the words around it, tell a word from words drawn by chance.
+//! CBOW, the *continuous bag of words*: from the mean of the words around it, tell a word from words drawn at random.
 //!
 //! The context words of one example lie anywhere in the table, so examples cannot be sorted as for skip-gram. Instead, the
 //! tables are cut the other way: each thread owns some columns of all rows, and goes through all examples. The one thing that

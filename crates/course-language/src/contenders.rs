@@ -34,7 +34,7 @@ const WORDS: [&str; 24] = [
     "market", "music", "is", "mountain",
 ];
 
-/// Sentences by chance, the same each time: most have some 5 to 30 words, one in sixteen is a paragraph.
+/// Random sentences, the same each time: most have some 5 to 30 words, one in sixteen is a paragraph.
 pub fn sentences() -> Vec<String> {
     let mut random = Random::new(1);
     let mut sentence = |number: usize| {

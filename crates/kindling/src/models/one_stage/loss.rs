@@ -3,25 +3,25 @@
 use candle_core::{DType, Tensor};
 
 use super::{
-    DetectorConfig,
+    OneStageDetectorConfig,
     assign::{Answer, Cell, assign, cells},
-    found::corners,
+    postprocess::corners,
 };
 use crate::{Error, Result, boxes::giou_loss, data::detection::objects_of, ops::focal_loss};
 
-/// The loss of a [`Detector`](super::Detector): focal loss for classes, generalised intersection over union for boxes, cross-entropy for centrality.
+/// The loss of a [`OneStageDetector`](super::OneStageDetector): focal loss for classes, generalised intersection over union for boxes, cross-entropy for centerness.
 ///
 /// For [`Training::loss`](crate::train::Training::loss); targets `(batch, objects, 6)` come from a
 /// [`DetectionLoader`](crate::data::detection::DetectionLoader).
 #[derive(Debug, Clone)]
-pub struct DetectorLoss {
+pub struct OneStageDetectorLoss {
     cells: Vec<Cell>,
     classes: usize,
 }
 
-impl DetectorLoss {
+impl OneStageDetectorLoss {
     /// For detectors of these sizes.
-    pub fn new(config: &DetectorConfig) -> Result<Self> {
+    pub fn new(config: &OneStageDetectorConfig) -> Result<Self> {
         Ok(Self {
             cells: cells(&config.levels()?),
             classes: config.classes,
@@ -94,7 +94,7 @@ impl Wanted {
         for (row, answer) in answers.iter().enumerate() {
             match *answer {
                 Answer::Nothing => {}
-                Answer::Anything => wanted.weights[row] = 0.0,
+                Answer::Ignore => wanted.weights[row] = 0.0,
                 Answer::Object(class, corners) => {
                     if class >= classes {
                         return Err(Error::Argument(format!(
@@ -105,7 +105,7 @@ impl Wanted {
                     wanted.rows.push(row as u32);
                     wanted.cells.push(cell);
                     wanted.boxes.push(corners);
-                    wanted.central.push(cell.centrality(corners));
+                    wanted.central.push(cell.centerness(corners));
                     wanted.probabilities[row * classes + class] = 1.0;
                 }
             }

@@ -8,11 +8,11 @@ use super::{BatchIterator, Random};
 use crate::{Error, Result};
 
 /// How many batches lie ready at most.
-const AHEAD: usize = 2;
+const DEPTH: usize = 2;
 
 /// Which examples come when, and all other chance; both depend on seed, epoch and step alone.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Ahead {
+pub(crate) struct Prefetch {
     /// How many examples there are.
     pub examples: usize,
     pub batch_size: usize,
@@ -22,13 +22,13 @@ pub(crate) struct Ahead {
     pub skip: usize,
 }
 
-impl Ahead {
+impl Prefetch {
     /// The batches that `assemble` makes of the examples it is given.
     pub fn batches(
         self,
         assemble: impl Fn(&[usize], &mut Random) -> Result<(Tensor, Tensor)> + Send + 'static,
     ) -> Result<BatchIterator<'static>> {
-        let (sender, receiver) = mpsc::sync_channel(AHEAD);
+        let (sender, receiver) = mpsc::sync_channel(DEPTH);
         let prepare = move || {
             let mut order = Random::new(self.seed.wrapping_add(self.epoch as u64));
             let order = order.permutation(self.examples);

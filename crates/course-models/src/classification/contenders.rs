@@ -54,7 +54,7 @@ fn batch(task: &str) -> usize {
     if task == "cifar_cnn" { 64 } else { 128 }
 }
 
-/// Pictures and labels by chance, for all sides alike. How long a step takes hardly depends on them: ours leaves out what ReLU
+/// Random pictures and labels, for all sides alike. How long a step takes hardly depends on them: ours leaves out what ReLU
 /// and pooling made zero, and these networks have learned nothing that would add zeros.
 fn examples(task: &str) -> Result<(Tensor, Tensor, usize)> {
     let mut random = Random::new(1);

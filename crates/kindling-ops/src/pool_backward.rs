@@ -5,7 +5,7 @@
 //! chosen: their pixels, times their gradients, add up to the gradient of the channel's weights. And each position lists the
 //! channels that chose it: their weights, times their gradients, add up to what goes back to its pixels.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
 use super::{
     convolution::{Gradients, Passes, Sums},
@@ -51,7 +51,7 @@ pub(super) fn backward(
         images,
         weight.len(),
         wanted,
-        |lists: &mut Lists, few, padded, to_padded, sums: &mut Sums| {
+        |lists: &mut Lists, few, padded, grad_padded, sums: &mut Sums| {
             let part = few.start * per_image..few.end * per_image;
             let chosen = Chosen {
                 passes,
@@ -63,11 +63,11 @@ pub(super) fn backward(
                 wanted,
             };
             add_up(chosen.gradient, chosen.choices, &mut sums.bias);
-            Arch::new().dispatch(Chunk {
+            crate::arch().dispatch(Chunk {
                 chosen,
                 lists,
-                to_weight: &mut sums.weight,
-                to_padded,
+                grad_weight: &mut sums.weight,
+                grad_padded,
             });
         },
     );
@@ -180,8 +180,8 @@ struct Chunk<'a> {
     chosen: Chosen<'a>,
     lists: &'a mut Lists,
     /// `(out_channels, kernel pixels · in_channels)`.
-    to_weight: &'a mut [f32],
-    to_padded: &'a mut [f32],
+    grad_weight: &'a mut [f32],
+    grad_padded: &'a mut [f32],
 }
 
 impl WithSimd for Chunk<'_> {
@@ -192,20 +192,20 @@ impl WithSimd for Chunk<'_> {
         let Self {
             chosen,
             lists,
-            to_weight,
-            to_padded,
+            grad_weight,
+            grad_padded,
         } = self;
         let Passes {
             runs, run_length, ..
         } = chosen.passes;
-        for (channel, to_weight) in to_weight
+        for (channel, grad_weight) in grad_weight
             .chunks_exact_mut(runs.len() * run_length)
             .enumerate()
         {
             let count = chosen.list_positions(channel, &mut lists.positions);
             let list = &lists.positions[..count];
-            for (run, to_weight) in runs.iter().zip(to_weight.chunks_exact_mut(*run_length)) {
-                gather(simd, chosen.padded, *run, list, to_weight);
+            for (run, grad_weight) in runs.iter().zip(grad_weight.chunks_exact_mut(*run_length)) {
+                gather(simd, chosen.padded, *run, list, grad_weight);
             }
         }
         if !chosen.wanted {
@@ -221,8 +221,8 @@ impl WithSimd for Chunk<'_> {
                 for (start, end) in starts.iter().zip(&mut ends) {
                     let list = &lists.channels[first..*end];
                     if !list.is_empty() {
-                        let to_pixels = &mut to_padded[start + run..][..*run_length];
-                        gather(simd, weights, 0, list, to_pixels);
+                        let grad_pixels = &mut grad_padded[start + run..][..*run_length];
+                        gather(simd, weights, 0, list, grad_pixels);
                     }
                     first = *end;
                 }
@@ -274,11 +274,11 @@ fn tile<S: Simd, const N: usize>(
 
 vectorized! {
     /// Adds the gradients that count to those of the biases.
-    fn add_up(gradient: &[f32], choices: &[u8], to_bias: &mut [f32]) {
-        let channels = to_bias.len();
+    fn add_up(gradient: &[f32], choices: &[u8], grad_bias: &mut [f32]) {
+        let channels = grad_bias.len();
         for (gradient, choices) in gradient.chunks_exact(channels).zip(choices.chunks_exact(channels)) {
-            for ((to_bias, gradient), choice) in to_bias.iter_mut().zip(gradient).zip(choices) {
-                *to_bias += if *choice == NONE { 0.0 } else { *gradient };
+            for ((grad_bias, gradient), choice) in grad_bias.iter_mut().zip(gradient).zip(choices) {
+                *grad_bias += if *choice == NONE { 0.0 } else { *gradient };
             }
         }
     }

@@ -17,8 +17,8 @@ use crate::{
     train::Training,
 };
 
-fn small() -> DetectorConfig {
-    DetectorConfig {
+fn small() -> OneStageDetectorConfig {
+    OneStageDetectorConfig {
         pyramid: FeaturePyramidConfig {
             image: (64, 64),
             stages: vec![8, 16, 24, 32],
@@ -59,17 +59,17 @@ fn an_object_is_given_to_cells_of_the_level_of_its_size() {
     assert!(count(&objects, Answer::Object(1, small)) > 0);
     objects[1].role = Role::Crowd;
     assert_eq!(count(&objects, Answer::Object(1, small)), 0);
-    assert!(count(&objects[1..], Answer::Anything) > 0);
+    assert!(count(&objects[1..], Answer::Ignore) > 0);
 }
 
 #[test]
 fn a_perfect_output_has_no_box_loss_and_gradients_reach_all_parameters() {
     let config = small();
-    let model = Detector::new(&config, 1).unwrap();
+    let model = OneStageDetector::new(&config, 1).unwrap();
     let images = Random::new(2).uniform((2, 64, 64, 3), 0.0, 1.0).unwrap();
     let objects = [Object::new([8.0, 8.0, 28.0, 28.0], 2)];
     let targets = targets(&[&objects, &[]], 3).unwrap();
-    let loss = DetectorLoss::new(&config).unwrap();
+    let loss = OneStageDetectorLoss::new(&config).unwrap();
     let outputs = model
         .forward_training(&images, &mut Random::new(0))
         .unwrap();
@@ -94,7 +94,7 @@ fn a_perfect_output_has_no_box_loss_and_gradients_reach_all_parameters() {
         said.extend((0..5).map(sure));
         let distances = cell.distances(object.corners);
         said.extend(distances.map(|distance| (distance.max(0.01) / cell.stride).ln()));
-        let central = cell.centrality(object.corners).clamp(1e-6, 1.0 - 1e-6);
+        let central = cell.centerness(object.corners).clamp(1e-6, 1.0 - 1e-6);
         said.push((central / (1.0 - central)).ln());
     }
     let said = Tensor::from_vec(said, (1, cells.len(), 10), &Device::Cpu).unwrap();
@@ -118,8 +118,8 @@ fn scenes_are_learned() {
         .count(1..=2);
     let set = scenes.clutter(false).draw(16, 1).unwrap();
     let config = small();
-    let model = Detector::new(&config, 3).unwrap();
-    let loss = DetectorLoss::new(&config).unwrap();
+    let model = OneStageDetector::new(&config, 3).unwrap();
+    let loss = OneStageDetectorLoss::new(&config).unwrap();
     let loader = DetectionLoader::new(&set, 8, 1).unwrap();
     let history = Training::new(Box::new(AdamW::new(model.parameters(), 0.004).unwrap()))
         .epochs(60)
@@ -143,23 +143,24 @@ fn scenes_are_learned() {
 
 #[test]
 fn what_does_not_fit_is_named() {
-    let wrong = |config: DetectorConfig| Detector::new(&config, 0).unwrap_err().to_string();
+    let wrong =
+        |config: OneStageDetectorConfig| OneStageDetector::new(&config, 0).unwrap_err().to_string();
     let mut odd = small();
     odd.pyramid.image = (60, 64);
     assert!(wrong(odd).contains("multiples"));
     let mut short = small();
     short.pyramid.stages = vec![8, 8];
     assert!(wrong(short).contains("3 stages"));
-    let nothing = DetectorConfig {
+    let nothing = OneStageDetectorConfig {
         classes: 0,
         ..small()
     };
     assert!(wrong(nothing).contains("classes"));
-    let model = Detector::new(&small(), 0).unwrap();
+    let model = OneStageDetector::new(&small(), 0).unwrap();
     let images = Random::new(2).uniform((1, 64, 64, 3), 0.0, 1.0).unwrap();
     assert!(model.detect(&images, f64::NAN, 0.5).is_err());
     assert!(model.detect(&images, 0.9, 0.5).unwrap()[0].is_empty());
-    let loss = DetectorLoss::new(&small()).unwrap();
+    let loss = OneStageDetectorLoss::new(&small()).unwrap();
     let outputs = model.forward(&images).unwrap();
     let unknown = targets(&[&[Object::new([0.0, 0.0, 20.0, 20.0], 9)]], 1).unwrap();
     let error = loss.forward(&outputs, &unknown).unwrap_err().to_string();

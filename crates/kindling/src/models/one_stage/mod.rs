@@ -4,8 +4,8 @@
 //! Left out: group normalisation in the head, and pretrained weights.
 
 mod assign;
-mod found;
 mod loss;
+mod postprocess;
 
 use candle_core::{DType, Device, Tensor, Var};
 use serde::{Deserialize, Serialize};
@@ -16,15 +16,15 @@ use super::{
 };
 use crate::{Error, Result, boxes::Level, data::Random, nn::Convolution};
 
-pub use loss::DetectorLoss;
+pub use loss::OneStageDetectorLoss;
 
 /// Before training every class has this probability at every cell, so that the many cells with nothing do not drown the rest (Lin et al., 2017, section 4.1).
 const PRIOR: f64 = 0.01;
 
 // ANCHOR: config
-/// The sizes of a [`Detector`]; by default a small one for pictures of 128 × 128 pixels.
+/// The sizes of a [`OneStageDetector`]; by default a small one for pictures of 128 × 128 pixels.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DetectorConfig {
+pub struct OneStageDetectorConfig {
     /// The backbone and its pyramid.
     pub pyramid: FeaturePyramidConfig,
     /// How many convolutions the head has before its output.
@@ -33,7 +33,7 @@ pub struct DetectorConfig {
     pub classes: usize,
 }
 
-impl Default for DetectorConfig {
+impl Default for OneStageDetectorConfig {
     fn default() -> Self {
         Self {
             pyramid: FeaturePyramidConfig::default(),
@@ -44,7 +44,7 @@ impl Default for DetectorConfig {
 }
 // ANCHOR_END: config
 
-impl DetectorConfig {
+impl OneStageDetectorConfig {
     /// The levels of the pyramid, finest first.
     pub fn levels(&self) -> Result<Vec<Level>> {
         if self.classes == 0 {
@@ -61,21 +61,21 @@ impl DetectorConfig {
 ///
 /// Its output is `(batch, cells, classes + 5)`: for each cell the logits of the classes, the
 /// logarithms of the distances to the left, upper, right and lower edge in strides, and the logit of
-/// how central the cell is. [`DetectorLoss`] trains it, [`Detector::detect`] reads it.
+/// how central the cell is. [`OneStageDetectorLoss`] trains it, [`OneStageDetector::detect`] reads it.
 #[derive(Debug, Clone)]
-pub struct Detector {
+pub struct OneStageDetector {
     pyramid: FeaturePyramid,
     head: Vec<Convolution>,
     output: Convolution,
     /// For each level what its logarithms of distances are multiplied by, `(1)`
     /// (Tian et al., 2019, section 3.2).
     scales: Vec<Var>,
-    config: DetectorConfig,
+    config: OneStageDetectorConfig,
 }
 
-impl Detector {
+impl OneStageDetector {
     /// A model with random weights.
-    pub fn new(config: &DetectorConfig, seed: u64) -> Result<Self> {
+    pub fn new(config: &OneStageDetectorConfig, seed: u64) -> Result<Self> {
         let levels = config.levels()?;
         let mut random = Random::new(seed);
         let pyramid = FeaturePyramid::new(&config.pyramid, &mut random)?;
@@ -101,7 +101,7 @@ impl Detector {
 
     /// Its sizes.
     #[must_use]
-    pub fn config(&self) -> &DetectorConfig {
+    pub fn config(&self) -> &OneStageDetectorConfig {
         &self.config
     }
 
@@ -130,7 +130,7 @@ impl Detector {
     }
 }
 
-impl Model for Detector {
+impl Model for OneStageDetector {
     fn forward(&self, images: &Tensor) -> Result<Tensor> {
         self.read_levels(&self.pyramid.forward(images)?)
     }
@@ -141,7 +141,11 @@ impl Model for Detector {
     // ANCHOR_END: detector
 
     fn parameters(&self) -> Vec<Var> {
-        crate::nn::trained(self.state())
+        crate::nn::trained(self.state(), &self.buffers())
+    }
+
+    fn buffers(&self) -> Vec<Var> {
+        self.pyramid.buffers()
     }
 
     fn state(&self) -> Vec<(String, Var)> {

@@ -3,7 +3,7 @@
 use candle_core::{DType, Tensor};
 
 use super::{
-    Detector,
+    OneStageDetector,
     assign::{Cell, cells},
 };
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
 /// The largest logarithm of a distance in strides: beyond it a bad prediction would overflow.
 const LARGEST: f64 = 5.0;
 
-impl Detector {
+impl OneStageDetector {
     /// What is in each of the images `(batch, height, width, 3)`, surest first.
     ///
     /// A box needs a score above `threshold`; of boxes of one class that overlap by more than `overlap` the surest stays. A score is the root of

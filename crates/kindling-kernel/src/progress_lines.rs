@@ -5,13 +5,13 @@
 
 /// Holds back the newline after a progress line.
 #[derive(Debug, Default)]
-pub struct Fold {
+pub struct ProgressLines {
     held: bool,
     /// How many characters of the progress line may still be seen: a shorter one must cover them.
     width: usize,
 }
 
-impl Fold {
+impl ProgressLines {
     /// The text to send on for `text`, which evcxr sent.
     pub fn pass(&mut self, text: &str) -> String {
         let mut passed = String::with_capacity(text.len() + 1);
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn a_progress_line_is_overwritten() {
-        let mut fold = Fold::default();
+        let mut fold = ProgressLines::default();
         let mut sent = String::new();
         for text in [
             "start\n",
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_shorter_line_covers_the_longer_one() {
-        let mut fold = Fold::default();
+        let mut fold = ProgressLines::default();
         let sent = fold.pass("\rstep 10\n\rdone\n");
         assert_eq!(sent, "\rstep 10\rdone   ");
         assert_eq!(settle(&sent), "done");
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn a_blank_progress_line_erases() {
-        let mut fold = Fold::default();
+        let mut fold = ProgressLines::default();
         let mut sent = fold.pass("\r1 of 2\n\r \n");
         assert_eq!(settle(&sent), "");
         sent.push_str(&fold.pass("table\n\r1 of 9\n\r \n"));

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use candle_core::{Device, Tensor};
 use course_program::bench;
 use kindling::{
-    data::{Loader, Random, SpecialTokens, pack_sequences, unpack_sequences},
+    data::{Loader, Random, SequencePair, SpecialTokens},
     models::{Model, Transformer},
     optim::{Adam, Optimizer, clip_norm},
     train::{load_weights, save_weights, sequence_cross_entropy},
@@ -36,12 +36,10 @@ pub struct Work {
 /// Padded ids, each `(batch, time)`.
 #[derive(Debug)]
 struct Batch {
-    source: Tensor,
-    /// What the decoder reads.
-    read: Tensor,
-    /// What it is to say.
-    said: Tensor,
-    /// How many ids of `source` and `said` are no padding.
+    inputs: SequencePair,
+    /// What the decoder is to say.
+    labels: Tensor,
+    /// How many ids of sources and labels are no padding.
     tokens: u64,
 }
 
@@ -56,9 +54,8 @@ impl Work {
                 break;
             }
             for batch in loader.batches(epoch, 0)?.take(left) {
-                let (inputs, said) = batch?;
-                let (source, read) = unpack_sequences(&inputs)?;
-                batches.push(Batch::new(source, read, said)?);
+                let (inputs, labels) = batch?;
+                batches.push(Batch::new(inputs, labels)?);
             }
         }
         Ok(Self {
@@ -102,8 +99,11 @@ impl Work {
         let batches = work["batches"].as_array().context("no batches")?;
         let rows = |batch: &Value, key: &str| ids(&batch[key]).context(key.to_owned());
         let batches = batches.iter().map(|batch| {
-            let [source, read, said] = ["source", "read", "said"].map(|key| rows(batch, key));
-            Batch::new(source?, read?, said?)
+            let inputs = SequencePair {
+                source: rows(batch, "source")?,
+                decoder_input: rows(batch, "decoder_input")?,
+            };
+            Batch::new(inputs, rows(batch, "labels")?)
         });
         Ok(Self {
             vocabulary: number("vocabulary")? as usize,
@@ -126,9 +126,9 @@ impl Work {
 }
 
 impl Batch {
-    fn new(source: Tensor, read: Tensor, said: Tensor) -> Result<Self> {
+    fn new(inputs: SequencePair, labels: Tensor) -> Result<Self> {
         let mut tokens = 0;
-        for ids in [&source, &said] {
+        for ids in [&inputs.source, &labels] {
             let ids = ids.flatten_all()?.to_vec1::<u32>()?;
             tokens += ids
                 .iter()
@@ -136,18 +136,17 @@ impl Batch {
                 .count() as u64;
         }
         Ok(Self {
-            source,
-            read,
-            said,
+            inputs,
+            labels,
             tokens,
         })
     }
 
     fn json(&self) -> Result<Value> {
         Ok(json!({
-            "source": self.source.to_vec2::<u32>()?,
-            "read": self.read.to_vec2::<u32>()?,
-            "said": self.said.to_vec2::<u32>()?,
+            "source": self.inputs.source.to_vec2::<u32>()?,
+            "decoder_input": self.inputs.decoder_input.to_vec2::<u32>()?,
+            "labels": self.labels.to_vec2::<u32>()?,
             "tokens": self.tokens,
         }))
     }
@@ -173,8 +172,7 @@ pub fn turn(side: &str, folder: &Path) -> Result<Value> {
         if number == WARM_UPS {
             (started, tokens) = (Instant::now(), 0);
         }
-        let inputs = pack_sequences(&batch.source, &batch.read)?;
-        let logits = Model::forward_training(&model, &inputs, &mut random)?; // (batch, time, vocabulary)
+        let logits = Model::forward_training(&model, &batch.inputs, &mut random)?; // (batch, time, vocabulary)
         let loss = loss(&work, &logits, batch)?;
         let mut gradients = loss.backward()?;
         clip_norm(&mut gradients, &parameters, work.clip_norm)?;
@@ -184,8 +182,7 @@ pub fn turn(side: &str, folder: &Path) -> Result<Value> {
     }
     let speed = tokens as f64 / started.elapsed().as_secs_f64();
     let first = work.batches.first().context("no batches")?;
-    let inputs = pack_sequences(&first.source, &first.read)?;
-    let logits = Model::forward(&work.model(folder)?, &inputs)?; // (batch, time, vocabulary)
+    let logits = Model::forward(&work.model(folder)?, &first.inputs)?; // (batch, time, vocabulary)
     Ok(json!({
         "tokens_per_s": speed,
         "loss": loss(&work, &logits, first)?.to_scalar::<f32>()?,
@@ -197,7 +194,7 @@ pub fn turn(side: &str, folder: &Path) -> Result<Value> {
 fn loss(work: &Work, logits: &Tensor, batch: &Batch) -> Result<Tensor> {
     Ok(sequence_cross_entropy(
         logits,
-        &batch.said,
+        &batch.labels,
         SpecialTokens::FIRST.padding,
         work.label_smoothing,
     )?)

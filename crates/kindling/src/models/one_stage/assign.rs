@@ -14,7 +14,7 @@ pub(super) enum Answer {
     /// There is nothing.
     Nothing,
     /// Whatever it says is neither right nor wrong.
-    Anything,
+    Ignore,
     /// It lies in an object of this class with these corners.
     Object(usize, [f32; 4]),
 }
@@ -62,7 +62,7 @@ pub(super) fn assign(cells: &[Cell], objects: &[Object]) -> Vec<Answer> {
         }
         let mut others = by_size.iter().filter(|object| object.role != Role::Counted);
         match others.any(|object| cell.nearest_edge(object.corners) > 0.0) {
-            true => Answer::Anything,
+            true => Answer::Ignore,
             false => Answer::Nothing,
         }
     };
@@ -95,7 +95,7 @@ impl Cell {
     }
 
     /// From 1 at the centre of a box to 0 at its edges (Tian et al., 2019, equation 3).
-    pub(super) fn centrality(&self, corners: [f32; 4]) -> f32 {
+    pub(super) fn centerness(&self, corners: [f32; 4]) -> f32 {
         let [left, upper, right, lower] = self.distances(corners);
         let ratio = |one: f32, other: f32| one.min(other) / one.max(other).max(f32::MIN_POSITIVE);
         (ratio(left, right) * ratio(upper, lower)).max(0.0).sqrt()
