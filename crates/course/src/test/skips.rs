@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Skip {
     pub package: String,
-    /// The test program, where the test itself noted it.
-    pub program: String,
     pub test: String,
     pub reason: String,
+    /// The test program, where the test itself noted it; last, so that lists are in the order of the tests.
+    pub program: String,
 }
 
 impl Skip {
