@@ -4,16 +4,13 @@ use candle_core::{CpuStorage, CustomOp3, D, Layout, Shape, Tensor};
 use rayon::prelude::*;
 
 use super::{
-    norm::{self, Sums},
+    norm::{self, Sums, part},
     parts::made_from,
     sums::sum,
     values::{Values, on_cpu, slice},
     vectorized::vectorized,
 };
 use crate::Result;
-
-/// Numbers a thread takes at a time; a fixed number, so that sums do not depend on the threads.
-const PART: usize = 1 << 15;
 
 /// `weight · (x - mean) / √(variance + epsilon) + bias` for each row x of `features` `(…, size)`, with its own mean and variance.
 ///
@@ -58,11 +55,6 @@ fn composed(features: &Tensor, weight: &Tensor, bias: &Tensor, epsilon: f64) -> 
 
 struct LayerNorm {
     epsilon: f32,
-}
-
-/// How many numbers of whole rows make a part.
-fn part(size: usize) -> usize {
-    (PART / size).max(1) * size
 }
 
 impl CustomOp3 for LayerNorm {

@@ -105,13 +105,7 @@ impl CustomOp3 for Linear {
         let output = if self.batch < MANY_ROWS {
             self.few_rows(inputs, weight, bias)
         } else {
-            // Its transpose in panels: a panel has the weights of some outputs, those of one input side by side.
-            let panels = Panels::pack(self.width, self.outputs, |input, first, line| {
-                let rows = weight[first * self.width..].chunks_exact(self.width);
-                for (place, row) in line.iter_mut().zip(rows) {
-                    *place = row[input];
-                }
-            });
+            let panels = Panels::of_weight(weight, self.outputs, self.width);
             let all: Vec<usize> = (0..self.batch).collect();
             let finish = Finish {
                 bias: Some(bias),

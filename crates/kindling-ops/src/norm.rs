@@ -1,9 +1,17 @@
-//! What layer and batch normalisation share: a weight and a bias for each of the last dimension's places, and their gradients.
+//! What normalisations share: how rows are given to threads; a weight and a bias for each of the last dimension's places, and their gradients.
 
 use candle_core::Tensor;
 
 use super::parts::add;
 use crate::{Error, Result};
+
+/// Numbers a thread takes at a time; a fixed number, so that sums do not depend on the threads.
+const PART: usize = 1 << 15;
+
+/// How many numbers of whole rows make a part.
+pub(super) fn part(size: usize) -> usize {
+    (PART / size).max(1) * size
+}
 
 /// How many places the last dimension of the features has; each is to have a weight and a bias.
 pub(super) fn size(features: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<usize> {

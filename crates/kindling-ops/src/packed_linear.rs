@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use super::{
     panels::Panels,
+    parts::side_by_side,
     product::{Finish, rows_by_panels},
     tile::{Tiles, in_fitting_tiles, multiply, store, zeros},
     values::{Values, on_cpu},
@@ -57,14 +58,7 @@ impl PackedLinear {
         }
         let weight = weight.contiguous()?;
         let values = Values::of(&weight)?;
-        let numbers: &[f32] = &values;
-        // Its transpose: a panel has the weights of some outputs, those of one input side by side.
-        let panels = Panels::pack(inputs, outputs, |input, first, line| {
-            let rows = numbers[first * inputs..].chunks_exact(inputs);
-            for (place, row) in line.iter_mut().zip(rows) {
-                *place = row[input];
-            }
-        });
+        let panels = Panels::of_weight(&values, outputs, inputs);
         Ok(Self {
             panels: Arc::new(panels),
             bias: bias.to_vec1::<f32>()?.into(),
@@ -111,17 +105,7 @@ impl PackedLinear {
         let parts: Vec<Vec<f32>> = parts
             .map(|panels| self.some_panels(inputs, rows, panels))
             .collect();
-        let mut output = vec![0.0; rows * outputs];
-        let mut first = 0;
-        for part in parts {
-            let columns = part.len() / rows.max(1);
-            let lines = part.chunks_exact(columns.max(1));
-            for (line, row) in lines.zip(output.chunks_exact_mut(outputs)) {
-                row[first..first + columns].copy_from_slice(line);
-            }
-            first += columns;
-        }
-        output
+        side_by_side(&parts, rows, outputs)
     }
 
     /// The columns of these panels, which lie side by side, for all rows.

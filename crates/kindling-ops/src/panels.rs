@@ -61,6 +61,16 @@ impl Panels {
         }
     }
 
+    /// Packs the transpose of a layer's weight `(outputs, inputs)`: a panel has the weights of some outputs, those of one input side by side.
+    pub(super) fn of_weight(weight: &[f32], outputs: usize, inputs: usize) -> Self {
+        Self::pack(inputs, outputs, |input, first, line| {
+            let rows = weight[first * inputs..].chunks_exact(inputs);
+            for (place, row) in line.iter_mut().zip(rows) {
+                *place = row[input];
+            }
+        })
+    }
+
     /// The panels with the first column of each and how many of its columns are used.
     #[inline]
     pub(super) fn iter(&self) -> impl Iterator<Item = (usize, usize, &[f32])> {

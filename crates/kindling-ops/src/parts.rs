@@ -55,6 +55,21 @@ pub(super) fn made_from_two(
     })
 }
 
+/// One matrix `(rows, columns)` of parts `(rows, some of the columns)` that lie side by side in it.
+pub(super) fn side_by_side(parts: &[Vec<f32>], rows: usize, columns: usize) -> Vec<f32> {
+    let mut whole = vec![0.0; rows * columns];
+    let mut first = 0;
+    for part in parts {
+        let width = part.len() / rows.max(1);
+        let lines = part.chunks_exact(width.max(1));
+        for (line, row) in lines.zip(whole.chunks_exact_mut(columns)) {
+            row[first..first + width].copy_from_slice(line);
+        }
+        first += width;
+    }
+    whole
+}
+
 /// Adds to each sum.
 #[inline(always)]
 pub(super) fn add(sums: &mut [f32], more: &[f32]) {

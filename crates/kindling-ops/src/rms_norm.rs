@@ -4,15 +4,13 @@ use candle_core::{CpuStorage, CustomOp2, D, Layout, Shape, Tensor};
 use rayon::prelude::*;
 
 use super::{
+    norm::part,
     parts::{add, made_from},
     sums::sum,
     values::{Values, on_cpu, slice},
     vectorized::vectorized,
 };
 use crate::{Error, Result};
-
-/// Numbers a thread takes at a time; a fixed number, so that sums do not depend on the threads.
-const PART: usize = 1 << 15;
 
 /// `weight · x / √(mean(x²) + epsilon)` for each row x of `features` `(…, size)`; `weight` is `(size)` (equation 4).
 ///
@@ -56,11 +54,6 @@ fn composed(features: &Tensor, weight: &Tensor, epsilon: f64) -> Result<Tensor> 
 
 struct RmsNorm {
     epsilon: f32,
-}
-
-/// How many numbers of whole rows make a part.
-fn part(size: usize) -> usize {
-    (PART / size).max(1) * size
 }
 
 impl CustomOp2 for RmsNorm {

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::Linear;
 use crate::{
-    parts::each_part,
+    parts::{each_part, side_by_side},
     tile::{Tiles, WIDE, dots, in_wide_tiles},
 };
 
@@ -71,18 +71,10 @@ impl Linear {
         some: impl Fn(Range<usize>) -> Vec<f32> + Sync,
     ) -> Vec<f32> {
         let each = self.outputs.div_ceil(2 * threads).next_multiple_of(WIDE);
-        let starts = (0..self.outputs).step_by(each).collect::<Vec<_>>();
+        let starts = (0..self.outputs).into_par_iter().step_by(each);
         let range = |start: usize| start..self.outputs.min(start + each);
-        let parts: Vec<Vec<f32>> = starts.par_iter().map(|start| some(range(*start))).collect();
-        let mut output = vec![0.0; self.batch * self.outputs];
-        for (start, part) in starts.into_iter().zip(parts) {
-            let columns = range(start);
-            let rows = output.chunks_exact_mut(self.outputs);
-            for (row, part) in rows.zip(part.chunks_exact(columns.len())) {
-                row[columns.clone()].copy_from_slice(part);
-            }
-        }
-        output
+        let parts: Vec<Vec<f32>> = starts.map(|start| some(range(start))).collect();
+        side_by_side(&parts, self.batch, self.outputs)
     }
 }
 
