@@ -16,7 +16,7 @@ use crate::{
     data::Random,
     nn::{Embedding, KeyValue, trained},
     ops::{attention, linear, rms_norm, rope, swiglu},
-    text::causal_mask,
+    text::causal_mask_after,
 };
 
 // ANCHOR: projection
@@ -252,7 +252,7 @@ impl Gpt {
         let [cos, sin] =
             [&self.turns[0], &self.turns[1]].map(|table| table.narrow(0, before, time));
         let (cos, sin) = (cos?, sin?); // (time, head_size / 2)
-        let mask = causal_mask(all)?.narrow(0, before, time)?; // (time, all)
+        let mask = causal_mask_after(before, time)?; // (time, all)
         let mut tokens = self.embedding.forward(ids)?;
         if let Some(cache) = &mut cache {
             cache.blocks.resize(self.blocks.len(), None);

@@ -26,6 +26,7 @@ mod words;
 
 pub use bpe::{Bpe, BpeParts, gpt2_pieces};
 pub use normalize::{Control, Form, Normalizer};
+pub(crate) use padding::causal_mask_after;
 pub use padding::{HIDDEN, Padded, causal_mask, pad, padding_mask};
 pub use sentences::{sentence_ranges, sentences};
 pub use special_tokens::SpecialTokens;

@@ -80,9 +80,15 @@ pub fn padding_mask(mask: &Tensor) -> Result<Tensor> {
 
 /// What is added to scores `(…, queries, keys)` so that no query sees a later key: `(time, time)`, [`HIDDEN`] above the diagonal.
 pub fn causal_mask(time: usize) -> Result<Tensor> {
-    let row = |query: usize| (0..time).map(move |key| if key > query { HIDDEN } else { 0.0 });
-    let numbers: Vec<f32> = (0..time).flat_map(row).collect();
-    Ok(Tensor::from_vec(numbers, (time, time), &Device::Cpu)?)
+    causal_mask_after(0, time)
+}
+
+/// Its last `time` rows, `(time, before + time)`: the queries that follow `before` keys.
+pub(crate) fn causal_mask_after(before: usize, time: usize) -> Result<Tensor> {
+    let all = before + time;
+    let row = |query: usize| (0..all).map(move |key| if key > query { HIDDEN } else { 0.0 });
+    let numbers: Vec<f32> = (before..all).flat_map(row).collect();
+    Ok(Tensor::from_vec(numbers, (time, all), &Device::Cpu)?)
 }
 
 #[cfg(test)]
