@@ -26,7 +26,7 @@ use crate::output;
 /// What all peers begin with.
 const PRELUDE: &str = include_str!("prelude.py");
 
-/// What limits all sides to the instructions of a processor with AVX2: our loops, PyTorch, oneDNN, MKL and OpenBLAS.
+/// What limits those that can be told to the instructions of a processor with AVX2: our loops, PyTorch, oneDNN, MKL and OpenBLAS.
 const ONLY_AVX2: [(&str, &str); 5] = [
     ("KINDLING_SIMD", "avx2"),
     ("ATEN_CPU_CAPABILITY", "avx2"),
@@ -47,7 +47,7 @@ pub struct Options {
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     pub rounds: u32,
 
-    /// Only the vectors of processors with AVX2, for our side and for peers that can be told (ONNX Runtime cannot)
+    /// Only the vectors of processors with AVX2, for our loops and for peers that can be told (ONNX Runtime and Candle's own products cannot)
     #[arg(long)]
     pub avx2: bool,
 
