@@ -6,9 +6,9 @@
 //! that it keeps its variables.
 
 use crate::limit::{self, Limit, Piece, SLICE};
-use crate::memory::Guard;
 use crate::message::{Frames, Gate, Message, Refusal, Signer};
-use crate::session::{GRACE, SILENCE};
+use crate::process::{Guard, Work};
+use crate::session::{GRACE, LATE_OUTPUT, SILENCE};
 use crate::spawn::{self, Evcxr};
 use crate::{Home, KernelKind, cell, pool};
 use anyhow::{Context, Result};
@@ -358,6 +358,8 @@ async fn publish(
         limit: Limit::default(),
         said: false,
         guard: Guard::new(None),
+        work: Work::new(state.process),
+        idle: None,
         heard: Instant::now(),
     };
     let mut slice = interval(SLICE);
@@ -383,6 +385,7 @@ async fn publish(
                     return Err(error);
                 }
             }
+            () = late(publisher.idle.as_ref().map(|_| publisher.heard)) => publisher.end_late().await?,
             message = outputs.recv() => match Frames::checked(message?, to_kernel) {
                 Ok(frames) => publisher.take(&frames).await?,
                 Err(why) => state.refuse(why),
@@ -404,6 +407,10 @@ struct Publisher<'a> {
     /// Whether the notebook shows how much was left out: then it is brought up to date.
     said: bool,
     guard: Guard,
+    work: Work,
+    /// The word that the kernel is idle, held until it no longer works: a client stops listening to the cell at this word, and
+    /// evcxr says it while it still packs a long line that the cell has printed.
+    idle: Option<Message>,
     heard: Instant,
 }
 
@@ -423,6 +430,7 @@ impl Publisher<'_> {
             return Ok(());
         };
         if frames.parent() != self.cell {
+            self.end().await?;
             self.rest().await?;
             self.cell = frames.parent().to_vec();
             self.sample = Some(message.clone());
@@ -474,20 +482,40 @@ impl Publisher<'_> {
                 let is_busy = message.content["execution_state"] == "busy";
                 if is_busy {
                     let _ = std::fs::remove_file(&self.state.stop_file);
+                    self.state.busy.store(true, Ordering::SeqCst);
                 } else {
-                    self.rest().await?;
-                    if let Ok(mut answered) = self.state.answered.lock()
-                        && answered.as_ref().is_some_and(|(reply, _)| {
-                            reply.parent["msg_id"] == message.parent["msg_id"]
-                        })
-                    {
-                        answered.take();
-                    }
+                    self.idle = Some(message);
+                    return Ok(());
                 }
-                self.state.busy.store(is_busy, Ordering::SeqCst);
             }
             _ => {}
         }
+        self.send(&message).await
+    }
+
+    /// Ends the cell, unless its kernel still works on what it printed.
+    async fn end_late(&mut self) -> Result<()> {
+        if self.state.stopped.borrow().is_none() && self.work.goes_on() {
+            self.heard = Instant::now();
+            return Ok(());
+        }
+        self.end().await
+    }
+
+    /// Passes on the word that the kernel is idle, if it has come, below all that was printed.
+    async fn end(&mut self) -> Result<()> {
+        let Some(message) = self.idle.take() else {
+            return Ok(());
+        };
+        self.rest().await?;
+        if let Ok(mut answered) = self.state.answered.lock()
+            && answered
+                .as_ref()
+                .is_some_and(|(reply, _)| reply.parent["msg_id"] == message.parent["msg_id"])
+        {
+            answered.take();
+        }
+        self.state.busy.store(false, Ordering::SeqCst);
         self.send(&message).await
     }
 
@@ -580,6 +608,14 @@ impl Publisher<'_> {
 
     async fn send(&mut self, message: &Message) -> Result<()> {
         Ok(self.clients.send(message.signed(self.to_client)?).await?)
+    }
+}
+
+/// Returns when nothing was heard for a moment since then; never without a moment.
+async fn late(heard: Option<Instant>) {
+    match heard {
+        Some(heard) => tokio::time::sleep(LATE_OUTPUT.saturating_sub(heard.elapsed())).await,
+        None => std::future::pending().await,
     }
 }
 

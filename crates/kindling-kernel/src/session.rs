@@ -1,8 +1,8 @@
 //! A conversation with one kernel: run a cell, stop it, end it.
 
 use crate::limit::{self, Limit, Piece, SLICE};
-use crate::memory::Guard;
 use crate::message::{Frames, Signer};
+use crate::process::{Guard, Work};
 use crate::spawn::Evcxr;
 use crate::{Home, KernelKind, cell};
 use anyhow::{Context, Result, anyhow, bail};
@@ -28,8 +28,8 @@ pub(crate) const GRACE: Duration = Duration::from_millis(1_400);
 const STOPPED: Duration = Duration::from_millis(500);
 /// How long a kernel must be silent after a cell was stopped by force: it may be about to say more.
 const QUIET: Duration = Duration::from_millis(250);
-/// How long output may still arrive after evcxr called a cell finished.
-const LATE_OUTPUT: Duration = Duration::from_millis(30);
+/// How long output may still arrive after evcxr called a cell finished and no longer works.
+pub(crate) const LATE_OUTPUT: Duration = Duration::from_millis(30);
 /// How long nothing may arrive before a lost word that a cell is finished is no longer waited for.
 pub(crate) const SILENCE: Duration = Duration::from_secs(5);
 
@@ -192,6 +192,7 @@ impl Session {
         let request: JupyterMessage = execute_request(code).into();
         let mut run = Run::new(&request.header.msg_id);
         let guard = Guard::new(self.evcxr.child.id());
+        let mut work = Work::new(self.evcxr.child.id());
         let mut asked = stopper.asked.subscribe();
         asked.mark_unchanged();
         self.shell.send(request).await?;
@@ -200,7 +201,14 @@ impl Session {
         let mut look = interval(Duration::from_secs(1));
         slice.set_missed_tick_behavior(MissedTickBehavior::Delay);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        while run.over_at().is_none_or(|over| Instant::now() < over) {
+        loop {
+            if run.over_at().is_some_and(|over| Instant::now() >= over) {
+                // evcxr says that a cell is over while it still packs a long line that the cell has printed.
+                if run.stopped || !work.goes_on() {
+                    break;
+                }
+                run.heard = Instant::now();
+            }
             // In this order: whoever stops a cell does not wait until all that it printed was read.
             tokio::select! {
                 biased;

@@ -277,6 +277,12 @@ async fn odd_cells_show_what_they_can_or_say_why_not() {
             "calls itself",
         ),
         ("println!(\"alive\");", "alive"),
+        // The cell is over long before its line has been packed and sent.
+        (
+            "println!(\"{}\", \"x\".repeat(100_000_000));",
+            "99,200,001 characters left out",
+        ),
+        ("println!(\"alive\");", "alive"),
         (
             "std::io::Write::write_all(&mut std::io::stdout(), b\"a\\xff\\n\")?;",
             "no text in UTF-8",
