@@ -495,7 +495,7 @@ impl Publisher<'_> {
 
     /// Ends the cell, unless its kernel still works on what it printed.
     async fn end_late(&mut self) -> Result<()> {
-        if self.state.stopped.borrow().is_none() && self.work.goes_on() {
+        if self.state.stopped.borrow().is_none() && !self.work.is_over() {
             self.heard = Instant::now();
             return Ok(());
         }

@@ -55,18 +55,30 @@ pub(crate) struct Work {
     process: Option<u32>,
     /// The processor time that its threads had taken when it was last asked, in the system's ticks.
     ticks: u64,
+    /// Whether it did nothing the last time.
+    was_quiet: bool,
 }
 
 impl Work {
     /// Watches this process from now on; without one, nothing.
     pub(crate) fn new(process: Option<u32>) -> Self {
         let ticks = process.map_or(0, |process| threads(process).1);
-        Self { process, ticks }
+        Self {
+            process,
+            ticks,
+            was_quiet: false,
+        }
+    }
+
+    /// Whether it was at rest twice in a row: what it had sent by the first time has arrived by the second.
+    pub(crate) fn is_over(&mut self) -> bool {
+        let is_quiet = !self.goes_on();
+        std::mem::replace(&mut self.was_quiet, is_quiet) && is_quiet
     }
 
     /// Whether it has computed since it was last asked, or would if it had a processor; `false` where the system does not say
     /// so in files.
-    pub(crate) fn goes_on(&mut self) -> bool {
+    fn goes_on(&mut self) -> bool {
         let Some(process) = self.process else {
             return false;
         };
@@ -119,11 +131,13 @@ mod tests {
             computes.goes_on(),
             Work::new(None).goes_on(),
         );
+        let over = (waits.is_over(), waits.is_over(), computes.is_over());
         for child in [&mut idle, &mut busy] {
             child.kill().unwrap();
             child.wait().unwrap();
         }
         assert_eq!(found, (false, true, false));
+        assert_eq!(over, (false, true, false));
     }
 
     #[test]

@@ -29,7 +29,7 @@ const STOPPED: Duration = Duration::from_millis(500);
 /// How long a kernel must be silent after a cell was stopped by force: it may be about to say more.
 const QUIET: Duration = Duration::from_millis(250);
 /// How long output may still arrive after evcxr called a cell finished and no longer works.
-pub(crate) const LATE_OUTPUT: Duration = Duration::from_millis(30);
+pub(crate) const LATE_OUTPUT: Duration = Duration::from_millis(20);
 /// How long nothing may arrive before a lost word that a cell is finished is no longer waited for.
 pub(crate) const SILENCE: Duration = Duration::from_secs(5);
 
@@ -204,7 +204,7 @@ impl Session {
         loop {
             if run.over_at().is_some_and(|over| Instant::now() >= over) {
                 // evcxr says that a cell is over while it still packs a long line that the cell has printed.
-                if run.stopped || !work.goes_on() {
+                if run.stopped || work.is_over() {
                     break;
                 }
                 run.heard = Instant::now();
