@@ -385,11 +385,12 @@ async fn publish(
                     return Err(error);
                 }
             }
-            () = late(publisher.idle.as_ref().map(|_| publisher.heard)) => publisher.end_late().await?,
             message = outputs.recv() => match Frames::checked(message?, to_kernel) {
                 Ok(frames) => publisher.take(&frames).await?,
                 Err(why) => state.refuse(why),
             },
+            // Last: a kernel that waits until it is read looks as if at rest.
+            () = late(publisher.idle.as_ref().map(|_| publisher.heard)) => publisher.end_late().await?,
         }
     }
 }

@@ -202,13 +202,6 @@ impl Session {
         slice.set_missed_tick_behavior(MissedTickBehavior::Delay);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            if run.over_at().is_some_and(|over| Instant::now() >= over) {
-                // evcxr says that a cell is over while it still packs a long line that the cell has printed.
-                if run.stopped || work.is_over() {
-                    break;
-                }
-                run.heard = Instant::now();
-            }
             // In this order: whoever stops a cell does not wait until all that it printed was read.
             tokio::select! {
                 biased;
@@ -241,7 +234,6 @@ impl Session {
                 reply = self.shell.read() => run.reply(&reply.context("the kernel's answer cannot be read")?),
                 // The answer to an interrupt says nothing new.
                 _ = self.control.read() => {}
-                () = sleep_until(run.over_at()) => {}
                 frames = self.outputs.next() => {
                     run.output(&frames, on_output);
                     // What has arrived besides, without asking all the others each time.
@@ -249,6 +241,14 @@ impl Session {
                         let Some(frames) = self.outputs.next().now_or_never() else { break };
                         run.output(&frames, on_output);
                     }
+                }
+                // Last, so that what waits to be read is read before: a kernel that waits for its reader looks as if at rest.
+                () = sleep_until(run.over_at()) => {
+                    // evcxr says that a cell is over while it still packs a long line that the cell has printed.
+                    if run.stopped || work.is_over() {
+                        break;
+                    }
+                    run.heard = Instant::now();
                 }
             }
         }
