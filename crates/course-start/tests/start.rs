@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Says what cargo says, slowly, and makes a `course` that repeats its arguments.
@@ -22,6 +23,10 @@ printf '#!/bin/sh\necho "course $*"\nexit 7\n' > "$FAKE/tool/course"
 chmod +x "$FAKE/tool/course"
 echo "$FAKE/tool/course: $FAKE/main.rs" > "$FAKE/tool/course.d"
 "#;
+
+/// One test at a time: a program that another one starts holds, for a moment, the files that this one is writing, and a
+/// program that somebody has open for writing cannot be started.
+static ALONE: Mutex<()> = Mutex::new(());
 
 fn machine() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -66,6 +71,7 @@ fn text(output: &Output) -> (String, String) {
 
 #[test]
 fn the_first_time_says_how_far_it_is_and_the_second_asks_no_cargo() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let machine = machine();
     let output = start(machine.path(), &["up", "--port", "0"])
         .output()
@@ -96,6 +102,7 @@ fn the_first_time_says_how_far_it_is_and_the_second_asks_no_cargo() {
 
 #[test]
 fn a_line_comes_before_cargo_says_anything() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let machine = machine();
     let began = Instant::now();
     let mut child = start(machine.path(), &["up"])
@@ -114,6 +121,7 @@ fn a_line_comes_before_cargo_says_anything() {
 
 #[test]
 fn a_failure_is_cargos_own_words() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let machine = machine();
     let output = start(machine.path(), &["up"])
         .env("FAKE_FAILS", "1")
