@@ -8,7 +8,7 @@
 use crate::limit::{self, Limit, Piece, SLICE};
 use crate::message::{Frames, Gate, Message, Refusal, Signer};
 use crate::process::{Guard, Work};
-use crate::session::{GRACE, LATE_OUTPUT, SILENCE};
+use crate::session::{GRACE, LATE_OUTPUT, SILENCE, sleep_until};
 use crate::spawn::{self, Evcxr};
 use crate::{Home, KernelKind, cell, pool};
 use anyhow::{Context, Result};
@@ -390,7 +390,7 @@ async fn publish(
                 Err(why) => state.refuse(why),
             },
             // Last: a kernel that waits until it is read looks as if at rest.
-            () = late(publisher.idle.as_ref().map(|_| publisher.heard)) => publisher.end_late().await?,
+            () = sleep_until(publisher.over_at()) => publisher.end_late().await?,
         }
     }
 }
@@ -437,6 +437,7 @@ impl Publisher<'_> {
             self.sample = Some(message.clone());
             self.limit = Limit::default();
             self.guard = Guard::new(self.state.process);
+            self.work = Work::new(self.state.process);
         }
         match message.kind() {
             "stream" => {
@@ -492,6 +493,12 @@ impl Publisher<'_> {
             _ => {}
         }
         self.send(&message).await
+    }
+
+    /// When the cell is over, if its kernel has said that it is idle and nothing more is heard.
+    fn over_at(&self) -> Option<tokio::time::Instant> {
+        let idle = self.idle.as_ref();
+        idle.map(|_| (self.heard + LATE_OUTPUT).into())
     }
 
     /// Ends the cell, unless its kernel still works on what it printed.
@@ -609,14 +616,6 @@ impl Publisher<'_> {
 
     async fn send(&mut self, message: &Message) -> Result<()> {
         Ok(self.clients.send(message.signed(self.to_client)?).await?)
-    }
-}
-
-/// Returns when nothing was heard for a moment since then; never without a moment.
-async fn late(heard: Option<Instant>) {
-    match heard {
-        Some(heard) => tokio::time::sleep(LATE_OUTPUT.saturating_sub(heard.elapsed())).await,
-        None => std::future::pending().await,
     }
 }
 

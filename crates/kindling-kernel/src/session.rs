@@ -244,8 +244,8 @@ impl Session {
                 }
                 // Last, so that what waits to be read is read before: a kernel that waits for its reader looks as if at rest.
                 () = sleep_until(run.over_at()) => {
-                    // evcxr says that a cell is over while it still packs a long line that the cell has printed.
-                    if run.stopped || work.is_over() {
+                    // evcxr says that it is idle while it still packs a long line that the cell has printed.
+                    if run.stopped || !run.idle || work.is_over() {
                         break;
                     }
                     run.heard = Instant::now();
@@ -491,7 +491,8 @@ fn execute_request(code: &str) -> ExecuteRequest {
     }
 }
 
-async fn sleep_until(moment: Option<Instant>) {
+/// Returns at this moment; never without one.
+pub(crate) async fn sleep_until(moment: Option<Instant>) {
     match moment {
         Some(moment) => tokio::time::sleep_until(moment).await,
         None => std::future::pending().await,
